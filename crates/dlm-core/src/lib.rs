@@ -1,0 +1,1 @@
+//! The nouns that diffusion language models and samplers agree on, and nothing that runs.

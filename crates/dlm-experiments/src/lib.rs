@@ -1,0 +1,1 @@
+//! Specs become runs, runs become artefacts: the program `dlm`.

@@ -1,0 +1,3 @@
+//! The program `dlm`.
+
+fn main() {}

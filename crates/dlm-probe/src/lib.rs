@@ -1,0 +1,1 @@
+//! The single-pass probe: what a masked model predicts at every masked position.

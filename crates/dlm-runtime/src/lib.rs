@@ -1,0 +1,1 @@
+//! Diffusion language models on libtorch: weights, tokenizers, networks, readout.

@@ -1,0 +1,1 @@
+//! Estimates with intervals, trend tests, decay fits and divergences.

@@ -1,0 +1,1 @@
+//! Models whose laws are known, for tests, benches and smoke runs.
