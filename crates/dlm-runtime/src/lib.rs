@@ -1,1 +1,45 @@
 //! Diffusion language models on libtorch: weights, tokenizers, networks, readout.
+//!
+//! [`Source::find`] resolves a folder or a hub id, [`Model::load`] loads it, and the
+//! [`Model`] answers as a [`MaskPredictor`](dlm_core::MaskPredictor): candidates at
+//! masked positions, computed by one forward pass. This is the only library of the
+//! workspace that names `tch`.
+//!
+//! ```no_run
+//! use dlm_core::{Ask, MaskPredictor, Query};
+//! use dlm_runtime::{Hub, LoadOptions, Model, Source};
+//!
+//! let mut quiet = |_: &dlm_runtime::Download<'_>| ();
+//! let source = Source::find("GSAI-ML/LLaDA-8B-Instruct", None, &mut Hub::from_env(&mut quiet))?;
+//! let mut model = Model::load(source, LoadOptions::default())?;
+//! let canvas = model.canvas("Why do leaves turn red?", 128)?;
+//! let positions = canvas.masked();
+//! let ask = Ask { top_k: 3, ..Ask::default() };
+//! let prediction = model.predict(&[Query::new(canvas.tokens(), &positions)], &ask)?;
+//! println!("{:?}", prediction.candidates[0][0].top);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![deny(missing_docs)]
+
+mod ceiling;
+mod checkpoint;
+mod device;
+mod error;
+mod model;
+mod network;
+mod processor;
+mod readout;
+mod text;
+
+pub use ceiling::{Ceiling, Product, ceiling, matmul_flop, square};
+pub use checkpoint::{Attention, Diffusion, Download, Hub, ModelFile, Source};
+pub use device::{DeviceChoice, DtypeChoice};
+pub use error::{Error, TensorProblem};
+pub use model::{Description, LoadOptions, Model};
+pub use network::Family;
+pub use processor::{LIBTORCH_VERSION, set_threads, threads};
+pub use text::TextCodec;
+
+#[cfg(test)]
+mod golden;

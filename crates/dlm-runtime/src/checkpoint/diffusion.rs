@@ -1,0 +1,95 @@
+//! How a network is used as a diffusion model: its mask, its attention, its shift.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{adapter, config::Config};
+use crate::{Error, network::Family};
+
+/// The settings that turn a transformer into a masked diffusion model.
+///
+/// This is the one home of the mask id. It is sought in config.json, then in an
+/// adapter's diffusion_config.json, then as the mask token of the tokenizer; what
+/// an adapter says of the network wins over what the architecture implies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Diffusion {
+    /// The mask, where the checkpoint has one; an autoregressive model has none.
+    pub mask: Option<u32>,
+    /// Who sees whom.
+    pub attention: Attention,
+    /// Whether the logits for position `i` come out of row `i − 1`.
+    pub shifted: bool,
+    /// Whether the mask itself may be predicted. Published checkpoints let it,
+    /// although they never do; adapters of this project rule it out, because their
+    /// mask is a token that the base already had.
+    pub predicts_mask: bool,
+    /// The token that ends a text, where config.json or the adapter names one.
+    pub end_of_sequence: Option<u32>,
+}
+
+/// Who sees whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// Every position sees all of its sequence.
+    Bidirectional,
+    /// A position sees itself and what stands before it.
+    Causal,
+}
+
+impl Diffusion {
+    /// Collects the settings; `mask_token` is the id of the tokenizer's mask token.
+    pub(crate) fn find(
+        family: Family,
+        config: &Config,
+        adapter: Option<&Path>,
+        mask_token: Option<u32>,
+    ) -> Result<Self, Error> {
+        let attention = match family.is_causal() {
+            true => Attention::Causal,
+            false => Attention::Bidirectional,
+        };
+        let mut settings = Self {
+            mask: config.token("mask_token_id")?,
+            attention,
+            shifted: family.is_shifted(),
+            predicts_mask: true,
+            end_of_sequence: config.token("eos_token_id")?,
+        };
+        if let Some(folder) = adapter {
+            settings.adapt(&Config::read(&folder.join(adapter::FILES[2]))?)?;
+        }
+        settings.mask = settings.mask.or(mask_token);
+        Ok(settings)
+    }
+
+    fn adapt(&mut self, adapter: &Config) -> Result<(), Error> {
+        self.mask = self.mask.or(adapter.token("mask_token_id")?);
+        self.attention = match adapter.text("attention")? {
+            None => self.attention,
+            Some("bidirectional") => Attention::Bidirectional,
+            Some("causal") => Attention::Causal,
+            Some(_) => {
+                return Err(adapter.complaint("attention", "should be bidirectional or causal"));
+            }
+        };
+        self.shifted = match adapter.get("logits").map(Value::as_str) {
+            None => self.shifted,
+            Some(Some("shifted_right")) => true,
+            Some(Some("in_place")) => false,
+            Some(_) => {
+                return Err(adapter.complaint("logits", "should be shifted_right or in_place"));
+            }
+        };
+        self.predicts_mask = false;
+        self.end_of_sequence = adapter.token("eos_token_id")?.or(self.end_of_sequence);
+        Ok(())
+    }
+
+    /// The row of hidden states from which the prediction for `position` is read.
+    pub(crate) fn row(&self, position: usize) -> usize {
+        // Nothing stands before the first position, so it is read in place, as
+        // Dream's own sampler does.
+        if self.shifted { position.saturating_sub(1) } else { position }
+    }
+}

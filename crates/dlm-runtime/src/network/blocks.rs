@@ -1,0 +1,128 @@
+//! What transformers are made of: linear maps, norms, attention, gated layers.
+
+use std::ops::Range;
+
+use tch::{Kind, Tensor};
+
+use crate::{Error, checkpoint::Loader};
+
+/// `y = x·Wᵀ + b`, `W [out, in]`.
+pub(crate) struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Loads `module.weight`, and `module.bias` where `biased`.
+    pub(crate) fn load(
+        loader: &Loader<'_>,
+        module: &str,
+        shape: [i64; 2],
+        biased: bool,
+    ) -> Result<Self, Error> {
+        let bias = match biased {
+            true => Some(loader.tensor(&format!("{module}.bias"), &shape[..1])?),
+            false => None,
+        };
+        Ok(Self { weight: loader.linear(module, shape)?, bias })
+    }
+
+    /// A map of the given weight and bias.
+    pub(crate) fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// `x [rows, in]` to `[rows, out]`.
+    pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, Error> {
+        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+    }
+
+    /// `(in, out)`.
+    pub(crate) fn shape(&self) -> (i64, i64) {
+        let size = self.weight.size();
+        (size[1], size[0])
+    }
+}
+
+/// `y = x / √(mean(x²) + ε) · w` (Zhang and Sennrich 2019), normalised in f32.
+pub(crate) struct RmsNorm {
+    weight: Tensor,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// Loads `module.weight [width]`.
+    pub(crate) fn load(
+        loader: &Loader<'_>,
+        module: &str,
+        width: i64,
+        eps: f64,
+    ) -> Result<Self, Error> {
+        Ok(Self { weight: loader.tensor(&format!("{module}.weight"), &[width])?, eps })
+    }
+
+    /// Normalises every row of `x [rows, width]`.
+    pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let width = x.size()[1] as f64;
+        let wide = x.f_to_kind(Kind::Float)?;
+        let norm = wide.f_norm_scalaropt_dim(2, [-1i64].as_slice(), true)?;
+        let scale = norm.f_square()?.f_div_scalar(width)?.f_add_scalar(self.eps)?.f_rsqrt()?;
+        Ok(wide.f_mul(&scale)?.f_to_kind(x.kind())?.f_mul(&self.weight)?)
+    }
+}
+
+/// `y = W_down(silu(W_gate·x) ⊙ W_up·x)` (Shazeer 2020).
+pub(crate) struct SwiGlu {
+    /// `W_gate`.
+    pub(crate) gate: Linear,
+    /// `W_up`.
+    pub(crate) up: Linear,
+    /// `W_down`.
+    pub(crate) down: Linear,
+}
+
+impl SwiGlu {
+    /// `x [rows, width]` to the same shape.
+    pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, Error> {
+        let gate = self.gate.apply(x)?.f_silu_()?.f_mul_(&self.up.apply(x)?)?;
+        self.down.apply(&gate)
+    }
+}
+
+/// `softmax(q·kᵀ/√d)·v` within each sequence of a pack.
+///
+/// `q [tokens, heads, d]`; `k`, `v` `[tokens, groups, d]`, where a group of query
+/// heads shares one key and value (Ainslie et al. 2023); gives
+/// `[tokens, heads·d]`.
+pub(crate) fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    sequences: &[Range<i64>],
+    causal: bool,
+) -> Result<Tensor, Error> {
+    let (tokens, heads, width) = q.size3()?;
+    let shared = heads / k.size()[1];
+    let (k, v) = (share(k, shared)?, share(v, shared)?);
+    let batch = |x: &Tensor, range: &Range<i64>| {
+        x.f_narrow(0, range.start, range.end - range.start)?.f_transpose(0, 1)?.f_unsqueeze(0)
+    };
+    let mut mixed = Vec::with_capacity(sequences.len());
+    for range in sequences {
+        let (q, k, v) = (batch(q, range)?, batch(&k, range)?, batch(&v, range)?);
+        let none = None::<&Tensor>;
+        let y = Tensor::f_scaled_dot_product_attention(&q, &k, &v, none, 0.0, causal, None, false)?;
+        mixed.push(y.f_squeeze_dim(0)?.f_transpose(0, 1)?);
+    }
+    Ok(Tensor::f_cat(&mixed, 0)?.f_reshape([tokens, heads * width])?)
+}
+
+/// Repeats every head of `x [tokens, groups, d]` for the queries that share it.
+fn share(x: &Tensor, times: i64) -> Result<Tensor, Error> {
+    if times == 1 {
+        return Ok(x.shallow_clone());
+    }
+    let (tokens, groups, width) = x.size3()?;
+    let repeated = x.f_unsqueeze(2)?.f_expand([tokens, groups, times, width], false)?;
+    Ok(repeated.f_reshape([tokens, groups * times, width])?)
+}

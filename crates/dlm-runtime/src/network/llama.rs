@@ -1,0 +1,104 @@
+//! Llama (Touvron et al. 2023) and SmolLM2: `LlamaForCausalLM` checkpoints, causal
+//! as they are published, bidirectional under an adapter that says so.
+
+use serde_json::json;
+
+use super::{
+    blocks::{Linear, RmsNorm, SwiGlu},
+    decoder::{Block, Decoder, Heads},
+};
+use crate::{
+    Error,
+    checkpoint::{Config, Loader},
+};
+
+/// Builds the network from tensors named `model.layers.…`.
+pub(crate) fn build(config: &Config, loader: &Loader<'_>, causal: bool) -> Result<Decoder, Error> {
+    config.expect("mlp_bias", &[json!(false)])?;
+    let biased = config.flag_or("attention_bias", false)?;
+    build_with_biases(config, loader, causal, biased, biased)
+}
+
+/// The layout that Llama and Qwen2 share, with or without biases around attention.
+pub(super) fn build_with_biases(
+    config: &Config,
+    loader: &Loader<'_>,
+    causal: bool,
+    qkv_biased: bool,
+    output_biased: bool,
+) -> Result<Decoder, Error> {
+    config.expect("hidden_act", &[json!("silu")])?;
+    config.expect("rope_scaling", &[])?;
+    config.expect("use_sliding_window", &[json!(false)])?;
+
+    let shape = super::Family::Llama.shape(config)?;
+    let (width, vocab) = (shape.width, shape.vocab);
+    let fields = ["num_attention_heads", "num_key_value_heads"];
+    let queries = config.size(fields[0])?;
+    let groups = config.size_or(fields[1], queries)?;
+    let head = match config.get("head_dim") {
+        Some(_) => config.size("head_dim")?,
+        None => head_width(config, width, queries, groups, fields)?,
+    };
+    let inner = config.size("intermediate_size")?;
+    let eps = config.positive_or("rms_norm_eps", 1e-6)?;
+    let base = config.positive_or("rope_theta", 10_000.0)?;
+
+    let mut blocks = Vec::new();
+    for index in 0..shape.layers {
+        let part = |name: &str| format!("model.layers.{index}.{name}");
+        let linear = |name: &str, out: i64, into: i64, biased| {
+            Linear::load(loader, &part(name), [out, into], biased)
+        };
+        blocks.push(Block {
+            attention_norm: RmsNorm::load(loader, &part("input_layernorm"), width, eps)?,
+            query: linear("self_attn.q_proj", queries * head, width, qkv_biased)?,
+            key: linear("self_attn.k_proj", groups * head, width, qkv_biased)?,
+            value: linear("self_attn.v_proj", groups * head, width, qkv_biased)?,
+            output: linear("self_attn.o_proj", width, queries * head, output_biased)?,
+            feed_norm: RmsNorm::load(loader, &part("post_attention_layernorm"), width, eps)?,
+            feed: SwiGlu {
+                gate: linear("mlp.gate_proj", inner, width, false)?,
+                up: linear("mlp.up_proj", inner, width, false)?,
+                down: linear("mlp.down_proj", width, inner, false)?,
+            },
+        });
+    }
+    let embedding = loader.embedding("model.embed_tokens", [vocab, width])?;
+    let head_weight = match config.flag_or("tie_word_embeddings", false)? {
+        true => {
+            // Some exporters write the shared matrix twice.
+            loader.leave(|name| name == "lm_head.weight");
+            loader.tensor("model.embed_tokens.weight", &[vocab, width])?
+        }
+        false => loader.linear("lm_head", [vocab, width])?,
+    };
+    loader.leave(|name| name.ends_with("rotary_emb.inv_freq"));
+    Ok(Decoder {
+        embedding,
+        blocks,
+        norm: RmsNorm::load(loader, "model.norm", width, eps)?,
+        head: Linear::new(head_weight, None),
+        heads: Heads { queries, groups, width: head, base },
+        causal,
+    })
+}
+
+/// Width of one head, where heads divide the width and groups the heads.
+pub(super) fn head_width(
+    config: &Config,
+    width: i64,
+    queries: i64,
+    groups: i64,
+    [query_field, group_field]: [&str; 2],
+) -> Result<i64, Error> {
+    if width % queries != 0 || (width / queries) % 2 != 0 {
+        let problem = format!("{queries} heads do not divide a width of {width} evenly");
+        return Err(config.complaint(query_field, problem));
+    }
+    if queries % groups != 0 {
+        let problem = format!("{groups} key heads do not divide {queries} query heads");
+        return Err(config.complaint(group_field, problem));
+    }
+    Ok(width / queries)
+}
