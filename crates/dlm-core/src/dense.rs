@@ -145,8 +145,7 @@ mod tests {
 
     #[test]
     fn statistics_of_a_known_distribution() {
-        let weights =
-            [vec![1.0, 0.0, 1.0], vec![0.5f32, 0.25, 0.25].iter().map(|u| -u.ln()).collect()];
+        let weights = [vec![1.0, 0.0, 1.0], [0.5f32, 0.25, 0.25].iter().map(|u| -u.ln()).collect()];
         let ask = Ask { top_k: 2, expectations: &weights, neighbours: true, ..Ask::default() };
         let targets = [Some(2), None];
         let query = Query { targets: &targets, ..Query::new(&[], &[4, 5]) };

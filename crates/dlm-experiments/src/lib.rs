@@ -1,1 +1,40 @@
-//! Specs become runs, runs become artefacts: the program `dlm`.
+//! Specs become runs, runs become artefacts.
+//!
+//! The program `dlm` is a thin layer over this library, in which the model of
+//! `dlm-runtime` and the instruments of `dlm-probe` and `dlm-stats` meet:
+//!
+//! 1. a [`Spec`] says what is claimed, what is measured, and which estimates would
+//!    decide the claim, before anything runs;
+//! 2. [`probing`] runs the model and writes raw rows as they come, so that an
+//!    interrupted run goes on where it stopped;
+//! 3. an [experiment](experiments) turns rows into estimates, figures and a verdict;
+//! 4. the manifest is written last, by rename: its presence means that all is whole.
+
+#![deny(missing_docs)]
+
+pub mod commands;
+mod digest;
+mod error;
+mod estimates;
+pub mod experiments;
+mod figures;
+mod folder;
+mod loading;
+mod manifest;
+mod probe_data;
+pub mod probing;
+mod prompts;
+mod reference_text;
+mod rules;
+mod spec;
+mod summary;
+
+pub use error::Error;
+pub use estimates::{Estimates, NamedEstimate};
+pub use folder::Folder;
+pub use loading::ModelArguments;
+pub use manifest::Manifest;
+pub use prompts::{Prompt, PromptBody, Prompts};
+pub use rules::{Outcome, Rule, Verdict};
+pub use spec::{Scale, Spec};
+pub use summary::{Figure, Summary, Table};

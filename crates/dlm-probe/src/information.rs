@@ -48,32 +48,32 @@ pub fn prompt_information(groups: &[Mixture], mean_entropies: &[Vec<f64>]) -> Pr
 
 /// `JS` of all groups, then without each in turn.
 fn at_position(groups: &[Mixture], mean_entropies: &[Vec<f64>], position: usize) -> Vec<f64> {
-    let row = |group: &Mixture| {
-        let start = position * group.vocab;
-        group.sum[start..start + group.vocab].to_vec()
+    let row = |group: usize| {
+        let Mixture { sum, vocab, .. } = &groups[group];
+        sum[position * vocab..(position + 1) * vocab].iter().map(|&p| f64::from(p))
     };
-    let rows: Vec<Vec<f32>> = groups.iter().map(row).collect();
-    let sizes: Vec<f64> = groups.iter().map(|group| group.queries as f64).collect();
-    let information = |left_out: Option<usize>| {
-        let kept = |&group: &usize| Some(group) != left_out;
-        let count: f64 = (0..groups.len()).filter(kept).map(|g| sizes[g]).sum();
-        let mean_entropy = (0..groups.len())
-            .filter(kept)
-            .map(|g| sizes[g] * mean_entropies[g][position])
-            .sum::<f64>()
-            / count;
-        let mut entropy = 0.0;
-        for token in 0..groups[0].vocab {
-            let sum: f64 = (0..groups.len()).filter(kept).map(|g| f64::from(rows[g][token])).sum();
-            let p = sum / count;
-            if 0.0 < p {
-                entropy -= p * p.ln();
-            }
-        }
-        (entropy - mean_entropy).max(0.0)
+    let entropies = |group: usize| groups[group].queries as f64 * mean_entropies[group][position];
+    let mut total = vec![0.0; groups[0].vocab];
+    for group in 0..groups.len() {
+        total.iter_mut().zip(row(group)).for_each(|(total, p)| *total += p);
+    }
+    let count: f64 = groups.iter().map(|group| group.queries as f64).sum();
+    let entropy_sum: f64 = (0..groups.len()).map(entropies).sum();
+    let all = entropy(total.iter().copied(), count) - entropy_sum / count;
+    let without = |group: usize| {
+        let rest = count - groups[group].queries as f64;
+        let sums = total.iter().zip(row(group)).map(|(total, p)| total - p);
+        entropy(sums, rest) - (entropy_sum - entropies(group)) / rest
     };
-    let left_out = (0..groups.len()).filter(|_| 1 < groups.len()).map(Some);
-    std::iter::once(None).chain(left_out).map(information).collect()
+    let left_out = (0..groups.len()).filter(|_| 1 < groups.len()).map(without);
+    // Rounding can leave a divergence of 0 a little below it.
+    std::iter::once(all).chain(left_out).map(|js| js.max(0.0)).collect()
+}
+
+/// `H(s/n)` of sums `s` over `n` distributions.
+fn entropy(sums: impl Iterator<Item = f64>, n: f64) -> f64 {
+    let positive = sums.map(|s| s / n).filter(|p| 0.0 < *p);
+    -positive.map(|p| p * p.ln()).sum::<f64>()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {source}; see that it is a file and that you may read it")]
     Read {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,11 @@ pub enum Error {
         problem: String,
     },
     /// Tensors do not fit the network that the configuration describes.
-    #[error("{path}: the tensors do not fit config.json:{}", list(problems))]
+    #[error(
+        "{path}: the tensors do not fit the network that config.json describes; take \
+         configuration, weights and adapter from checkpoints that belong together:{}",
+        list(problems)
+    )]
     Tensors {
         /// The weights.
         path: PathBuf,

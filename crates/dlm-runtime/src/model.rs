@@ -63,10 +63,6 @@ impl Model {
         };
         let adapter_folder = source.adapter.as_deref();
         let diffusion = Diffusion::find(family, &config, adapter_folder, mask_token)?;
-        if let Some(mask) = diffusion.mask.filter(|&mask| shape.vocab <= i64::from(mask)) {
-            let problem = format!("{mask} lies outside the embedding of {} rows", shape.vocab);
-            return Err(config.complaint("mask_token_id", problem));
-        }
         let weights = Weights::open(&weight_files(&source.folder)?)?;
         let adapter = adapter_folder.map(Adapter::open).transpose()?;
         let loader = Loader::new(&weights, adapter.as_ref(), device, kind);
@@ -121,6 +117,19 @@ impl Model {
         self.diffusion.end_of_sequence
     }
 
+    /// Every token that ends a text or a turn: the one that config.json or the adapter
+    /// names, and the special tokens that are known by name to do so.
+    pub fn ends(&self) -> Vec<TokenId> {
+        const NAMES: [&str; 6] =
+            ["<|endoftext|>", "<|eot_id|>", "<|im_end|>", "<|end_of_text|>", "</s>", "[SEP]"];
+        let special = self.text.iter().flat_map(TextCodec::special_tokens);
+        let named = special.filter(|(_, name)| NAMES.contains(&name.as_str())).map(|(id, _)| id);
+        let mut ends: Vec<TokenId> = named.chain(self.diffusion.end_of_sequence).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
+
     /// `prompt` as a conversation with `masks` masked positions for the answer.
     ///
     /// # Errors
@@ -130,6 +139,15 @@ impl Model {
         let canvas = self.text()?.canvas(prompt, masks, self.mask()?)?;
         self.check_length(canvas.tokens().len())?;
         Ok(canvas)
+    }
+
+    /// Whether the network takes `canvas`.
+    ///
+    /// # Errors
+    ///
+    /// Where it exceeds the context or holds an id outside the vocabulary.
+    pub fn check_canvas(&self, canvas: &Canvas) -> Result<(), Error> {
+        self.check(0, &Query::new(canvas.tokens(), &[]), &Ask::default())
     }
 
     /// What the checkpoint is, for people and manifests.
@@ -205,6 +223,9 @@ impl Model {
             let uniforms = query.uniforms.len();
             return refuse(format!("{uniforms} uniform numbers for {positions} positions"));
         }
+        if let Some(uniform) = query.uniforms.iter().find(|u| !(0.0..1.0).contains(*u)) {
+            return refuse(format!("a uniform number of {uniform} is not in [0, 1)"));
+        }
         if !query.targets.is_empty() && query.targets.len() != positions {
             let targets = query.targets.len();
             return refuse(format!("{targets} targets for {positions} positions"));
@@ -224,6 +245,10 @@ impl Model {
         }
         if let Some(weights) = ask.expectations.iter().find(|w| w.len() != vocab) {
             let problem = format!("{} weights for a vocabulary of {vocab}", weights.len());
+            return Err(Error::Ask(problem));
+        }
+        if let Some(weight) = ask.expectations.iter().flatten().find(|w| !w.is_finite()) {
+            let problem = format!("a weight of {weight} has no expectation: use finite ones");
             return Err(Error::Ask(problem));
         }
         let mut lengths = queries.iter().map(|query| query.positions.len());

@@ -44,8 +44,8 @@ pub(crate) struct Readout<'a> {
     ask: &'a Ask<'a>,
     vocab: i64,
     ruled_out: Option<i64>,
-    /// The ask's weight vectors, `[vocab, weights]`.
-    weights: Option<Tensor>,
+    /// The ask's weight vectors, `[vocab]` each.
+    weights: Vec<Tensor>,
     /// Summed distributions, `[ordinals, vocab]`.
     mixture: Option<Tensor>,
 }
@@ -61,16 +61,8 @@ impl<'a> Readout<'a> {
         ordinals: usize,
         device: Device,
     ) -> Result<Self, Error> {
-        let weights = match ask.expectations {
-            [] => None,
-            expectations => {
-                let columns: Vec<Tensor> = expectations
-                    .iter()
-                    .map(|w| Tensor::f_from_slice(w))
-                    .collect::<Result<_, _>>()?;
-                Some(Tensor::f_stack(&columns, 1)?.f_to_device(device)?)
-            }
-        };
+        let weights = ask.expectations.iter().map(|w| Tensor::f_from_slice(w)?.f_to_device(device));
+        let weights = weights.collect::<Result<_, _>>()?;
         let mixture = match ask.mixture {
             true => Some(Tensor::f_zeros([ordinals as i64, vocab], (Kind::Float, device))?),
             false => None,
@@ -151,8 +143,8 @@ impl<'a> Readout<'a> {
             whole.push(better.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Int64)?);
             floats.push(logit.f_sub(&log_sum)?);
         }
-        if let Some(weights) = &self.weights {
-            floats.push(p.f_matmul(weights)?);
+        for weights in &self.weights {
+            floats.push(row_dot(&p, weights)?);
         }
         if let Some(mixture) = &self.mixture {
             let ordinals = mixture.f_narrow(0, rows[0].ordinal as i64, rows.len() as i64)?;
@@ -243,9 +235,11 @@ impl<'a> Readout<'a> {
     }
 }
 
-/// `Σⱼ aᵢⱼ·bᵢⱼ` as `[rows, 1]`.
+/// `Σⱼ aᵢⱼ·bᵢⱼ` as `[rows, 1]`; `b` may be one row for all.
 fn row_dot(a: &Tensor, b: &Tensor) -> Result<Tensor, Error> {
-    Ok(a.f_unsqueeze(1)?.f_bmm(&b.f_unsqueeze(2)?)?.f_squeeze_dim(2)?)
+    // A matrix product adds a vocabulary up one by one, which costs an f32 its last
+    // three digits; a sum adds pairwise.
+    Ok(a.f_mul(b)?.f_sum_dim_intlist([1i64].as_slice(), true, Kind::Float)?)
 }
 
 /// `H((p + q)/2)` of every pair of neighbouring rows, the row `before` the first of

@@ -86,13 +86,13 @@ impl Adapter {
             self.used.borrow_mut().insert(name);
             return Ok(weight);
         };
+        let held = shape.first().copied().unwrap_or(0);
         let rows = rows
             .filter(|rows| rows.iter().all(|row| (0..vocab).contains(row)))
-            .filter(|rows| rows.len() as i64 == shape[0])
+            .filter(|rows| rows.len() as i64 == held)
             .ok_or_else(|| {
                 let problem = format!(
-                    "should list the {} row(s) of {leaf} that {name} holds, each below {vocab}",
-                    shape[0]
+                    "should list the {held} row(s) of {leaf} that {name} holds, each below {vocab}"
                 );
                 self.config.complaint(field, problem)
             })?;

@@ -28,9 +28,13 @@ impl Config {
             _ => Error::Read { path: path.to_path_buf(), source },
         })?;
         let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::malformed(path, "JSON", e.to_string()))?;
+            .map_err(|e| Error::malformed(path, "JSON", format!("{e}; download the file again")))?;
         if !value.is_object() {
-            return Err(Error::malformed(path, "JSON", "the file should hold an object"));
+            return Err(Error::malformed(
+                path,
+                "JSON",
+                "the file should hold an object; download it again",
+            ));
         }
         Ok(Self { path: path.to_path_buf(), value })
     }
@@ -55,7 +59,9 @@ impl Config {
         /// No published size comes near; a larger one is a mistake or an attack.
         const MOST: i64 = 1 << 24;
         let problem = || format!("should be a whole number from 1 to {MOST}");
-        let value = self.get(field).ok_or_else(|| self.complaint(field, "is missing"))?;
+        let value = self.get(field).ok_or_else(|| {
+            self.complaint(field, "is missing; take the file as it was published")
+        })?;
         let number = value.as_i64().ok_or_else(|| self.complaint(field, problem()))?;
         if (1..=MOST).contains(&number) {
             Ok(number)
@@ -129,8 +135,11 @@ impl Config {
         match self.get(field) {
             Some(value) if !allowed.contains(value) => {
                 let known: Vec<String> = allowed.iter().map(Value::to_string).collect();
-                let known = known.join(" or ");
-                Err(self.complaint(field, format!("{value} is not supported, only {known}")))
+                let instead = match known.is_empty() {
+                    true => "which no network here computes".to_string(),
+                    false => format!("only {}", known.join(" or ")),
+                };
+                Err(self.complaint(field, format!("{value} is not supported, {instead}")))
             }
             _ => Ok(()),
         }

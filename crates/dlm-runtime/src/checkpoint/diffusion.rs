@@ -49,22 +49,23 @@ impl Diffusion {
             true => Attention::Causal,
             false => Attention::Bidirectional,
         };
+        let vocab = family.shape(config)?.vocab;
         let mut settings = Self {
-            mask: config.token("mask_token_id")?,
+            mask: mask_in(config, vocab)?,
             attention,
             shifted: family.is_shifted(),
             predicts_mask: true,
             end_of_sequence: config.token("eos_token_id")?,
         };
         if let Some(folder) = adapter {
-            settings.adapt(&Config::read(&folder.join(adapter::FILES[2]))?)?;
+            settings.adapt(&Config::read(&folder.join(adapter::FILES[2]))?, vocab)?;
         }
         settings.mask = settings.mask.or(mask_token);
         Ok(settings)
     }
 
-    fn adapt(&mut self, adapter: &Config) -> Result<(), Error> {
-        self.mask = self.mask.or(adapter.token("mask_token_id")?);
+    fn adapt(&mut self, adapter: &Config, vocab: i64) -> Result<(), Error> {
+        self.mask = self.mask.or(mask_in(adapter, vocab)?);
         self.attention = match adapter.text("attention")? {
             None => self.attention,
             Some("bidirectional") => Attention::Bidirectional,
@@ -91,5 +92,18 @@ impl Diffusion {
         // Nothing stands before the first position, so it is read in place, as
         // Dream's own sampler does.
         if self.shifted { position.saturating_sub(1) } else { position }
+    }
+}
+
+/// The mask id that a file names, which has to be a row of the embedding.
+fn mask_in(config: &Config, vocab: i64) -> Result<Option<u32>, Error> {
+    let field = "mask_token_id";
+    let mask = config.token(field)?;
+    match mask {
+        Some(mask) if vocab <= i64::from(mask) => {
+            let problem = format!("{mask} should be below the {vocab} rows of the embedding");
+            Err(config.complaint(field, problem))
+        }
+        _ => Ok(mask),
     }
 }

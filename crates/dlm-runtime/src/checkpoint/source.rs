@@ -95,8 +95,8 @@ impl Source {
         let mut named: Vec<(String, PathBuf)> = Vec::new();
         let sides = SIDE_FILES.iter().map(|name| self.folder.join(name));
         for path in sides.filter(|path| path.exists()).chain(weight_files(&self.folder)?) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            named.push((name, path));
+            let name = path.strip_prefix(&self.folder).unwrap_or(&path);
+            named.push((name.to_string_lossy().into_owned(), path));
         }
         for (folder, name) in self.adapter.iter().flat_map(|f| adapter::FILES.map(|n| (f, n))) {
             named.push((format!("adapter/{name}"), folder.join(name)));

@@ -10,6 +10,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fs::File,
+    io,
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
@@ -21,8 +22,10 @@ use tch::{Device, Kind, Tensor};
 use super::{adapter::Adapter, config::Config};
 use crate::{Error, error::TensorProblem};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+/// All weights in one file.
+pub(super) const SINGLE: &str = "model.safetensors";
+/// Which of several files holds which tensor.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// The files that hold a checkpoint's weights: one, or the shards of an index.
 ///
@@ -48,14 +51,19 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for (tensor, file) in map {
         let field = format!("weight_map.{tensor}");
         let file = file.as_str().ok_or_else(|| index.complaint(&field, "should be a file name"))?;
-        let inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
-        if !inside || file.is_empty() {
+        if !stays_inside(file) {
             let problem = format!("{file:?} leaves the checkpoint's folder and is refused");
             return Err(index.complaint(&field, problem));
         }
         files.insert(folder.join(file));
     }
     Ok(files.into_iter().collect())
+}
+
+/// Whether a path, joined to a folder, leads to something in that folder.
+pub(crate) fn stays_inside(path: &str) -> bool {
+    let downwards = |part| matches!(part, Component::Normal(_));
+    !path.is_empty() && Path::new(path).components().all(downwards)
 }
 
 /// The mapped files of a checkpoint and where each tensor lies in them.
@@ -83,7 +91,10 @@ impl Weights {
         let mut weights = Self { files: Vec::new(), places: BTreeMap::new() };
         for path in files {
             let read = |source| Error::Read { path: path.clone(), source };
-            let file = File::open(path).map_err(read)?;
+            let file = File::open(path).map_err(|source| match source.kind() {
+                io::ErrorKind::NotFound => missing(path),
+                _ => read(source),
+            })?;
             // SAFETY: the map is only read. Whoever changes a weight file while it
             // is loaded gets wrong numbers from any program that maps it.
             let map = unsafe { Mmap::map(&file) }.map_err(read)?;
@@ -117,7 +128,8 @@ impl Weights {
 
     /// How many numbers there are in all.
     pub(crate) fn parameters(&self) -> u64 {
-        self.places.values().map(|p| p.shape.iter().product::<i64>() as u64).sum()
+        let numbers = |place: &Place| 8 * place.bytes.len() / place.dtype.bitsize();
+        self.places.values().map(|place| numbers(place) as u64).sum()
     }
 
     /// The types the tensors are stored in.
@@ -131,6 +143,13 @@ impl Weights {
         self.places.get(name).map(|place| self.files[place.file].path.as_path())
     }
 
+    /// What is wrong with a tensor of numbers that no network computes with.
+    fn dtype_problem(&self, name: &str) -> Option<TensorProblem> {
+        let place = self.places.get(name).filter(|place| kind_of(place.dtype).is_none())?;
+        let (name, found) = (name.to_string(), format!("{:?}", place.dtype));
+        Some(TensorProblem::Dtype { name, found, file: self.files[place.file].path.clone() })
+    }
+
     /// A tensor on `device` in `kind`; zero-copy where neither asks for a change.
     pub(crate) fn tensor(&self, name: &str, device: Device, kind: Kind) -> Result<Tensor, Error> {
         let place = self.places.get(name).ok_or_else(|| {
@@ -140,10 +159,8 @@ impl Weights {
         let file = &self.files[place.file];
         let bytes = &file.map[place.bytes.clone()];
         let Some(stored) = kind_of(place.dtype) else {
-            let found = format!("{:?}", place.dtype);
-            let name = name.to_string();
-            let problem = TensorProblem::Dtype { name, found, file: file.path.clone() };
-            return Err(Error::Tensors { path: file.path.clone(), problems: vec![problem] });
+            let problems = self.dtype_problem(name).into_iter().collect();
+            return Err(Error::Tensors { path: file.path.clone(), problems });
         };
         let aligned = (bytes.as_ptr() as usize).is_multiple_of(stored.elt_size_in_bytes());
         let tensor = if aligned {
@@ -189,21 +206,28 @@ impl<'a> Loader<'a> {
 
     /// The tensor `name`, which should have `shape`.
     pub(crate) fn tensor(&self, name: &str, shape: &[i64]) -> Result<Tensor, Error> {
+        /// No checkpoint lacks more by mistake; a configuration that asks for
+        /// millions of layers ends here.
+        const MOST_PROBLEMS: usize = 10_000;
         self.used.borrow_mut().insert(name.to_string());
         let name = name.to_string();
-        let problem = match self.weights.shape(&name) {
-            Some(found) if found == shape => {
+        let problem = match (self.weights.shape(&name), self.weights.dtype_problem(&name)) {
+            (Some(found), None) if found == shape => {
                 return self.weights.tensor(&name, self.device, self.kind);
             }
-            Some(found) => TensorProblem::Shape {
+            (_, Some(problem)) => problem,
+            (Some(found), None) => TensorProblem::Shape {
                 expected: shape.to_vec(),
                 found: found.to_vec(),
                 file: self.weights.file_of(&name).unwrap_or(Path::new("")).to_path_buf(),
                 name,
             },
-            None => TensorProblem::Missing { name, expected: shape.to_vec() },
+            (None, None) => TensorProblem::Missing { name, expected: shape.to_vec() },
         };
         self.problems.borrow_mut().push(problem);
+        if MOST_PROBLEMS < self.problems.borrow().len() {
+            return Err(Error::Tensors { path: self.path(), problems: self.problems.take() });
+        }
         // Its place holder is never computed with: `finish` fails first.
         Ok(Tensor::f_zeros([0], (self.kind, self.device))?)
     }
@@ -234,6 +258,7 @@ impl<'a> Loader<'a> {
 
     /// Whether all was there, and nothing else.
     pub(crate) fn finish(self) -> Result<(), Error> {
+        let path = self.path();
         let mut problems = self.problems.into_inner();
         let used = self.used.into_inner();
         for name in self.weights.names().filter(|name| !used.contains(*name)) {
@@ -243,8 +268,21 @@ impl<'a> Loader<'a> {
         if let Some(adapter) = self.adapter {
             adapter.finish()?;
         }
-        let path = self.weights.files.first().map(|file| file.path.clone()).unwrap_or_default();
         if problems.is_empty() { Ok(()) } else { Err(Error::Tensors { path, problems }) }
+    }
+
+    /// The file that a complaint about the whole names.
+    fn path(&self) -> PathBuf {
+        self.weights.files.first().map(|file| file.path.clone()).unwrap_or_default()
+    }
+}
+
+/// Stands for a file that an index, or the layout itself, promises.
+fn missing(path: &Path) -> Error {
+    Error::MissingFile {
+        folder: path.parent().unwrap_or(Path::new(".")).to_path_buf(),
+        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        remedy: "weights that belong there are not; download them again".to_string(),
     }
 }
 

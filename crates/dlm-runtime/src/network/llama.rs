@@ -37,7 +37,11 @@ pub(super) fn build_with_biases(
     let queries = config.size(fields[0])?;
     let groups = config.size_or(fields[1], queries)?;
     let head = match config.get("head_dim") {
-        Some(_) => config.size("head_dim")?,
+        // The heads then need not fill the width, but still divide into groups.
+        Some(_) => {
+            let head = config.size("head_dim")?;
+            head_width(config, queries * head, queries, groups, fields)?
+        }
         None => head_width(config, width, queries, groups, fields)?,
     };
     let inner = config.size("intermediate_size")?;

@@ -1,6 +1,9 @@
 //! The tokenizer of a checkpoint, with the template that turns a prompt into a chat.
 
-use std::path::{Path, PathBuf};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
 
 use dlm_core::{Canvas, TokenId};
 use serde_json::Value;
@@ -42,7 +45,9 @@ impl TextCodec {
         let settings = Config::read_if_present(&folder.join("tokenizer_config.json"))?;
         let whole = folder.join("tokenizer.json");
         let (path, tokenizer) = if whole.exists() {
-            let tokenizer = Tokenizer::from_file(&whole)
+            // The library names no line of a file that is not JSON.
+            Config::read(&whole)?;
+            let tokenizer = guarded(|| Tokenizer::from_file(&whole))
                 .map_err(|error| Error::malformed(&whole, "tokenizer", error.to_string()))?;
             (whole, tokenizer)
         } else if folder.join("vocab.json").exists() {
@@ -60,10 +65,7 @@ impl TextCodec {
             );
             return Err(Error::malformed(path, "vocabulary", problem));
         }
-        let template = match &settings {
-            Some(settings) => ChatTemplate::find(folder, settings)?,
-            None => None,
-        };
+        let template = ChatTemplate::find(folder, settings.as_ref())?;
         Ok(Some(Self { tokenizer, template, folder: folder.to_path_buf() }))
     }
 
@@ -101,7 +103,8 @@ impl TextCodec {
     ///
     /// Where the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<TokenId>, Error> {
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| self.failed(&e))?;
+        let encoding = guarded(|| self.tokenizer.encode_fast(text, false));
+        let encoding = encoding.map_err(|e| self.failed(&e))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -111,7 +114,25 @@ impl TextCodec {
     ///
     /// Where the tokenizer fails.
     pub fn decode(&self, ids: &[TokenId]) -> Result<String, Error> {
-        self.tokenizer.decode(ids, false).map_err(|e| self.failed(&e))
+        guarded(|| self.tokenizer.decode(ids, false)).map_err(|e| self.failed(&e))
+    }
+
+    /// The text of each of the first `vocab` ids; absent where an id has no token.
+    pub fn texts(&self, vocab: usize) -> Vec<Option<String>> {
+        let text = |id: u32| {
+            self.tokenizer.id_to_token(id)?;
+            self.tokenizer.decode(&[id], false).ok()
+        };
+        (0..vocab as u32).map(text).collect()
+    }
+
+    /// Ids that stand for no text, such as the start of a turn, with their names.
+    pub fn special_tokens(&self) -> Vec<(TokenId, String)> {
+        let added = self.tokenizer.get_added_tokens_decoder().into_iter();
+        let special = added.filter(|(_, token)| token.special);
+        let mut tokens: Vec<_> = special.map(|(id, token)| (id, token.content)).collect();
+        tokens.sort_unstable();
+        tokens
     }
 
     /// `prompt` as the user's turn of a conversation, `masks` masked positions where
@@ -130,7 +151,7 @@ impl TextCodec {
         let (before, after) = match &self.template {
             Some(template) => (self.encode(&template.render(prompt)?)?, Vec::new()),
             None => {
-                let encoding = self.tokenizer.encode_fast(prompt, true);
+                let encoding = guarded(|| self.tokenizer.encode_fast(prompt, true));
                 let encoding = encoding.map_err(|e| self.failed(&e))?;
                 let special = encoding.get_special_tokens_mask();
                 let text_end = special.iter().rposition(|&s| s == 0).map_or(0, |last| last + 1);
@@ -149,6 +170,13 @@ impl TextCodec {
     }
 }
 
+/// Runs the library, which panics over files whose parts contradict each other, such
+/// as a template of special tokens that lacks one.
+fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err("the file contradicts itself; download it again".into()))
+}
+
 /// A byte-level tokenizer from the files that Dream ships in place of a
 /// tokenizer.json.
 fn from_parts(folder: &Path) -> Result<Tokenizer, Error> {
@@ -164,9 +192,10 @@ fn from_parts(folder: &Path) -> Result<Tokenizer, Error> {
     let malformed = |path: &Path, error: tokenizers::Error| {
         Error::malformed(path, "tokenizer", error.to_string())
     };
-    let bpe = BPE::from_file(&vocab.to_string_lossy(), &merges.to_string_lossy())
-        .build()
-        .map_err(|error| malformed(&merges, error))?;
+    // The library would complain about either file without saying which.
+    Config::read(&vocab)?.entries()?;
+    let bpe = BPE::from_file(&vocab.to_string_lossy(), &merges.to_string_lossy());
+    let bpe = guarded(|| bpe.build()).map_err(|error| malformed(&merges, error))?;
     let mut tokenizer = Tokenizer::new(bpe);
     let words = SplitPattern::Regex(QWEN2_WORDS.to_string());
     let words = Split::new(words, SplitDelimiterBehavior::Isolated, false)

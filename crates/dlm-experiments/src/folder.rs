@@ -1,0 +1,292 @@
+//! A results folder: rows as they come, the manifest last.
+//!
+//! Rows are written unit by unit. After each unit the folder records how long every
+//! file is, so that a run cut off anywhere, in the middle of a row even, is cut back
+//! to its last whole unit and goes on there. A folder whose inputs changed starts
+//! anew.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Error, Manifest, digest};
+
+const MANIFEST: &str = "manifest.json";
+const PROGRESS: &str = "progress.json";
+
+/// The folder of one run.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    progress: Progress,
+}
+
+/// What is whole in an unfinished folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Progress {
+    inputs: serde_json::Value,
+    units: usize,
+    lengths: BTreeMap<String, u64>,
+}
+
+/// Whether a folder is to be filled.
+#[derive(Debug)]
+pub enum Opened {
+    /// It is whole, and made from the same inputs.
+    UpToDate(Box<Manifest>),
+    /// It is empty or unfinished.
+    Open(Folder),
+}
+
+impl Folder {
+    /// Opens `path` for a run that depends on `inputs` and on nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be written.
+    pub fn open(path: &Path, inputs: &serde_json::Value, force: bool) -> Result<Opened, Error> {
+        if let Some(manifest) = Manifest::read_if_whole(&path.join(MANIFEST))
+            && manifest.inputs == *inputs
+            && !force
+        {
+            return Ok(Opened::UpToDate(Box::new(manifest)));
+        }
+        fs::create_dir_all(path).map_err(Error::write(path))?;
+        let recorded: Option<Progress> = read_json(&path.join(PROGRESS));
+        let fresh = Progress { inputs: inputs.clone(), units: 0, lengths: BTreeMap::new() };
+        let progress = recorded.filter(|p| p.inputs == *inputs && !force).unwrap_or(fresh);
+        let folder = Self { path: path.to_path_buf(), progress };
+        // A manifest of other inputs would call the coming rows whole.
+        folder.remove(MANIFEST)?;
+        folder.cut_back()?;
+        folder.record()?;
+        Ok(Opened::Open(folder))
+    }
+
+    /// Where a file of this folder lies.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// How many units are whole.
+    pub fn units(&self) -> usize {
+        self.progress.units
+    }
+
+    /// Writes the rows of one unit, `(file, rows)` each, and makes the unit whole.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written; the folder then holds the units before.
+    pub fn append<R: Serialize>(&mut self, file: &str, rows: &[R]) -> Result<(), Error> {
+        let path = self.file(file);
+        let written = append_rows(&path, rows);
+        if let Err(source) = written {
+            // A disk that is full can still be cut back.
+            self.cut_back()?;
+            return Err(Error::Write { path, source });
+        }
+        Ok(())
+    }
+
+    /// Makes all that was appended since the last call part of the folder.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written; the folder then holds the units before.
+    pub fn finish_unit(&mut self, files: &[&str]) -> Result<(), Error> {
+        let before = self.progress.clone();
+        for name in files {
+            let path = self.file(name);
+            let length = fs::metadata(&path).map_err(Error::write(&path))?.len();
+            self.progress.lengths.insert((*name).to_string(), length);
+        }
+        self.progress.units += 1;
+        self.record().inspect_err(|_| self.progress = before)
+    }
+
+    /// Writes a whole file, by rename.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let path = self.file(name);
+        let part = self.file(&format!("{name}.part"));
+        let written = File::create(&part)
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&part, &path));
+        written.map_err(|source| {
+            // Best effort: the error that counts is the one above.
+            let _ = fs::remove_file(&part);
+            Error::Write { path, source }
+        })
+    }
+
+    /// Writes rows as a whole CSV file.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn write_rows<R: Serialize>(&self, name: &str, rows: &[R]) -> Result<(), Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let serialised = rows.iter().try_for_each(|row| writer.serialize(row));
+        let failed =
+            |error: csv::Error| Error::malformed(self.file(name), "row", error.to_string());
+        serialised.map_err(failed)?;
+        let bytes = writer
+            .into_inner()
+            .map_err(|error| Error::malformed(self.file(name), "row", error.to_string()))?;
+        self.write(name, &bytes)
+    }
+
+    /// Removes a file, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        let path = self.file(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Write { path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the manifest: from now on the folder is whole.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read or written.
+    pub fn finish(&self, mut manifest: Manifest, files: &[String]) -> Result<(), Error> {
+        manifest.files = files
+            .iter()
+            .map(|name| {
+                let sha256 = digest::of_file(&self.file(name))?;
+                Ok(crate::manifest::ResultFile { path: name.clone(), sha256 })
+            })
+            .collect::<Result<_, Error>>()?;
+        let mut json = serde_json::to_vec_pretty(&manifest)
+            .map_err(|error| Error::malformed(self.file(MANIFEST), "JSON", error.to_string()))?;
+        json.push(b'\n');
+        self.write(MANIFEST, &json)?;
+        self.remove(PROGRESS)
+    }
+
+    /// Cuts every file back to the last whole unit.
+    fn cut_back(&self) -> Result<(), Error> {
+        let entries = fs::read_dir(&self.path).map_err(Error::write(&self.path))?;
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.path();
+            match self.progress.lengths.get(&name) {
+                Some(&length) => OpenOptions::new()
+                    .write(true)
+                    .open(&path)
+                    .and_then(|file| file.set_len(length))
+                    .map_err(Error::write(&path))?,
+                // Rows of no whole unit, or of a run with other inputs.
+                None if name.ends_with(".csv") => {
+                    fs::remove_file(&path).map_err(Error::write(&path))?
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&self) -> Result<(), Error> {
+        let json = serde_json::to_vec(&self.progress)
+            .map_err(|error| Error::malformed(self.file(PROGRESS), "JSON", error.to_string()))?;
+        self.write(PROGRESS, &json)
+    }
+}
+
+fn append_rows<R: Serialize>(path: &Path, rows: &[R]) -> std::io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    let empty = file.metadata()?.len() == 0;
+    let mut writer = csv::WriterBuilder::new().has_headers(empty).from_writer(BufWriter::new(file));
+    for row in rows {
+        writer.serialize(row).map_err(std::io::Error::other)?;
+    }
+    writer.flush()
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde::Serialize;
+    use serde_json::json;
+
+    use super::{Folder, Opened};
+    use crate::Manifest;
+
+    #[derive(Serialize)]
+    struct Row {
+        unit: usize,
+        text: &'static str,
+    }
+
+    fn open(path: &std::path::Path, inputs: &serde_json::Value) -> Folder {
+        match Folder::open(path, inputs, false).unwrap() {
+            Opened::Open(folder) => folder,
+            Opened::UpToDate(_) => panic!("the folder is whole"),
+        }
+    }
+
+    #[test]
+    fn a_run_cut_off_in_a_row_goes_on_after_its_last_unit() {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = json!({"seed": 1});
+        let mut run = open(folder.path(), &inputs);
+        run.append("rows.csv", &[Row { unit: 0, text: "a,b" }]).unwrap();
+        run.finish_unit(&["rows.csv"]).unwrap();
+        run.append("rows.csv", &[Row { unit: 1, text: "half" }]).unwrap();
+        drop(run);
+
+        let mut again = open(folder.path(), &inputs);
+        assert_eq!(again.units(), 1);
+        again.append("rows.csv", &[Row { unit: 1, text: "whole" }]).unwrap();
+        again.finish_unit(&["rows.csv"]).unwrap();
+        let text = fs::read_to_string(folder.path().join("rows.csv")).unwrap();
+        assert_eq!(text, "unit,text\n0,\"a,b\"\n1,whole\n");
+    }
+
+    #[test]
+    fn other_inputs_start_anew_and_equal_ones_are_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = open(folder.path(), &json!(1));
+        run.append("rows.csv", &[Row { unit: 0, text: "x" }]).unwrap();
+        run.finish_unit(&["rows.csv"]).unwrap();
+        run.finish(Manifest::for_test(json!(1)), &["rows.csv".to_string()]).unwrap();
+
+        assert!(matches!(
+            Folder::open(folder.path(), &json!(1), false).unwrap(),
+            Opened::UpToDate(manifest) if manifest.files[0].path == "rows.csv"
+        ));
+        let other = open(folder.path(), &json!(2));
+        assert_eq!(other.units(), 0);
+        assert!(!folder.path().join("rows.csv").exists());
+        assert!(!folder.path().join("manifest.json").exists());
+    }
+
+    #[test]
+    fn force_starts_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = open(folder.path(), &json!(1));
+        run.finish(Manifest::for_test(json!(1)), &[]).unwrap();
+        assert!(matches!(Folder::open(folder.path(), &json!(1), true).unwrap(), Opened::Open(_)));
+    }
+}

