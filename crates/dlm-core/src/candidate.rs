@@ -19,7 +19,8 @@ pub struct Candidate {
     pub margin: f32,
     /// Shannon entropy `−Σ p ln p`, nats, in `[0, ln V]`.
     pub entropy: f32,
-    /// The most probable tokens, best first, ties to the lower id.
+    /// The most probable tokens, best first, equals in order of their ids. Where the
+    /// last place is a tie, which of the equals takes it is the device's choice.
     pub top: Vec<Ranked>,
     /// `Σᵥ p(v)·w(v)` for each asked weight vector, in order.
     pub expectations: Vec<f32>,

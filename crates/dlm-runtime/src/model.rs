@@ -70,7 +70,7 @@ impl Model {
         let network = family.build(&config, &loader, causal)?;
         loader.finish()?;
         let default_batch = match device {
-            Device::Cpu => 512,
+            Device::Cpu => 1024,
             _ => 16_384,
         };
         Ok(Self {

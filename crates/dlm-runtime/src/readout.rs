@@ -10,15 +10,16 @@
 //! cumulative tempered probability exceeds one uniform number, in f64.
 
 use dlm_core::{Ask, Candidate, Mixture, Ranked, Target};
-use tch::{Device, IndexOp, Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::{Error, network::Network};
 
 /// A logit that no softmax gives any mass, and that still can be multiplied by 0.
 const RULED_OUT: f64 = -1e30;
 
-/// Logits that exist at once.
-const HEAD_BYTES: i64 = 64 << 20;
+/// Logits that exist at once. The C library gives larger blocks back to the system
+/// each time, and clearing their pages anew would cost as much as the statistics.
+const HEAD_BYTES: i64 = 26 << 20;
 
 /// Logits that one round of statistics runs over: with its copies, a cache's worth.
 const ROUND_BYTES: i64 = 4 << 20;
@@ -168,7 +169,9 @@ impl<'a> Readout<'a> {
     fn draw(&self, logits: &Tensor, rows: &[Row]) -> Result<Tensor, Error> {
         let uniforms: Vec<f64> = rows.iter().map(|row| row.uniform).collect();
         let uniforms = Tensor::f_from_slice(&uniforms)?.f_to_device(logits.device())?;
-        let tempered = logits.f_to_kind(Kind::Double)?.f_div_scalar(self.ask.temperature)?;
+        // Relative to the best logit, or a temperature near 0 would overflow.
+        let relative = logits.f_sub(&logits.f_amax([1i64].as_slice(), true)?)?;
+        let tempered = relative.f_to_kind(Kind::Double)?.f_div_scalar(self.ask.temperature)?;
         let cdf = tempered.f_softmax(-1, Kind::Double)?.f_cumsum(-1, Kind::Double)?;
         // Rounding leaves the last value near 1; scaling keeps every draw below it.
         let threshold = uniforms.f_unsqueeze(1)?.f_mul(&cdf.f_narrow(1, self.vocab - 1, 1)?)?;
@@ -185,19 +188,21 @@ impl<'a> Readout<'a> {
         rows: &[Row],
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Error> {
-        let floats = floats.f_to_device(Device::Cpu)?;
-        let whole = whole.f_to_device(Device::Cpu)?;
+        let (float_columns, whole_columns) = (floats.size()[1], whole.size()[1]);
+        let floats = floats.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?;
+        let whole = whole.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?;
+        let (floats, whole) = (Vec::<f32>::try_from(&floats)?, Vec::<i64>::try_from(&whole)?);
+        let floats = floats.chunks(float_columns as usize);
+        let whole = whole.chunks(whole_columns as usize);
         let drawn = 0.0 < self.ask.temperature;
         let targeted = rows.iter().any(|row| row.target.is_some());
         let listed = (self.ask.top_k as i64).max(2).min(self.vocab) as usize;
-        for (index, row) in rows.iter().enumerate() {
-            let floats = Vec::<f32>::try_from(&floats.i(index as i64))?;
-            let whole = Vec::<i64>::try_from(&whole.i(index as i64))?;
+        for ((row, floats), whole) in rows.iter().zip(floats).zip(whole) {
             if floats.iter().any(|x| x.is_nan()) {
                 let (sequence, position) = (row.query, row.position);
                 return Err(Error::NotANumber { sequence, position });
             }
-            let (mut floats, mut whole) = (floats.into_iter(), whole.into_iter());
+            let (mut floats, mut whole) = (floats.iter().copied(), whole.iter().copied());
             let mut top: Vec<Ranked> = (&mut whole)
                 .take(listed)
                 .zip((&mut floats).take(listed))

@@ -67,7 +67,7 @@ impl RmsNorm {
         let wide = x.f_to_kind(Kind::Float)?;
         let norm = wide.f_norm_scalaropt_dim(2, [-1i64].as_slice(), true)?;
         let scale = norm.f_square()?.f_div_scalar(width)?.f_add_scalar(self.eps)?.f_rsqrt()?;
-        Ok(wide.f_mul(&scale)?.f_to_kind(x.kind())?.f_mul(&self.weight)?)
+        Ok(wide.f_mul(&scale)?.f_to_kind(x.kind())?.f_mul_(&self.weight)?)
     }
 }
 
@@ -102,26 +102,39 @@ pub(crate) fn attention(
     causal: bool,
 ) -> Result<Tensor, Error> {
     let (tokens, heads, width) = q.size3()?;
-    let shared = heads / k.size()[1];
-    let (k, v) = (share(k, shared)?, share(v, shared)?);
-    let batch = |x: &Tensor, range: &Range<i64>| {
-        x.f_narrow(0, range.start, range.end - range.start)?.f_transpose(0, 1)?.f_unsqueeze(0)
+    let groups = k.size()[1];
+    let shared = heads / groups;
+    // The queries that share a key may stand below each other as one longer sequence,
+    // unless each may look only at what is before it.
+    let (stacked, k, v) = match causal {
+        false => (shared, k.shallow_clone(), v.shallow_clone()),
+        true => (1, share(k, shared)?, share(v, shared)?),
     };
-    let mut mixed = Vec::with_capacity(sequences.len());
+    let mixed = q.f_empty_like()?;
     for range in sequences {
-        let (q, k, v) = (batch(q, range)?, batch(&k, range)?, batch(&v, range)?);
-        let none = None::<&Tensor>;
-        let y = Tensor::f_scaled_dot_product_attention(&q, &k, &v, none, 0.0, causal, None, false)?;
-        mixed.push(y.f_squeeze_dim(0)?.f_transpose(0, 1)?);
+        let length = range.end - range.start;
+        let rows = |x: &Tensor| x.f_narrow(0, range.start, length);
+        let batch = |x: &Tensor| rows(x)?.f_transpose(0, 1)?.f_unsqueeze(0);
+        let q = rows(q)?.f_view([length, heads / stacked, stacked, width])?;
+        let q = q.f_permute([1, 2, 0, 3])?.f_reshape([1, heads / stacked, -1, width])?;
+        let y = Tensor::f_scaled_dot_product_attention(
+            &q,
+            &batch(&k)?,
+            &batch(&v)?,
+            None::<&Tensor>,
+            0.0,
+            causal,
+            None,
+            false,
+        )?;
+        let y = y.f_view([heads, length, width])?.f_transpose(0, 1)?;
+        rows(&mixed)?.f_copy_(&y)?;
     }
-    Ok(Tensor::f_cat(&mixed, 0)?.f_reshape([tokens, heads * width])?)
+    Ok(mixed.f_view([tokens, heads * width])?)
 }
 
 /// Repeats every head of `x [tokens, groups, d]` for the queries that share it.
 fn share(x: &Tensor, times: i64) -> Result<Tensor, Error> {
-    if times == 1 {
-        return Ok(x.shallow_clone());
-    }
     let (tokens, groups, width) = x.size3()?;
     let repeated = x.f_unsqueeze(2)?.f_expand([tokens, groups, times, width], false)?;
     Ok(repeated.f_reshape([tokens, groups * times, width])?)
