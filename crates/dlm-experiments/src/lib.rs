@@ -38,3 +38,8 @@ pub use prompts::{Prompt, PromptBody, Prompts};
 pub use rules::{Outcome, Rule, Verdict};
 pub use spec::{Scale, Spec};
 pub use summary::{Figure, Summary, Table};
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -77,6 +77,16 @@ impl Verdict {
     }
 }
 
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Supported => "supported",
+            Self::NotSupported => "not supported",
+            Self::Undecided => "undecided",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use dlm_stats::Estimate;

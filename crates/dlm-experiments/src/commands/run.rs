@@ -87,7 +87,7 @@ pub fn run(arguments: &RunArguments) -> Result<String, Error> {
     files.extend(findings.files);
     let manifest = probed.finish(&files)?;
     let seconds = manifest.wall_seconds;
-    Ok(format!("{}: {:?} in {seconds:.1} s", spec.id, summary.verdict))
+    Ok(format!("{}: {} in {seconds:.1} s", spec.id, summary.verdict))
 }
 
 fn write_estimates(probed: &probing::Probed, estimates: &Estimates) -> Result<(), Error> {
