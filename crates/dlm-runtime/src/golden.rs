@@ -80,7 +80,7 @@ fn largest(difference: &Tensor) -> f64 {
 
 #[test]
 fn f32_logits_agree_with_the_reference() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 9] = [
         (
             "llada-tiny",
             &[
@@ -94,6 +94,8 @@ fn f32_logits_agree_with_the_reference() {
         ("bert-tiny", &["masked", "rightpad", "pair"]),
         ("bert-tiny-legacy", &["masked"]),
         ("llada-tiny-sharded", &["masked", "batch"]),
+        ("llama-tiny", &["rightpad"]),
+        ("llama-tiny-biased", &["rightpad"]),
     ];
     for (name, cases) in cases {
         let model = model(name, DtypeChoice::F32);

@@ -4,7 +4,7 @@
 mod checkpoint;
 mod support;
 
-use checkpoint::Checkpoint;
+use checkpoint::{Checkpoint, malformed, refusal};
 use dlm_core::MaskPredictor;
 use dlm_runtime::{Error, Model};
 use serde_json::{Value, json};
@@ -64,8 +64,9 @@ fn berts_masks_stand_between_its_special_tokens() {
 #[test]
 fn an_empty_prompt_is_refused() {
     for name in ["bert-tiny", "llada-tiny", "dream-tiny"] {
+        let model = published(name);
         for prompt in ["", " ", "\n\t "] {
-            let error = published(name).canvas(prompt, 3).unwrap_err();
+            let error = model.canvas(prompt, 3).unwrap_err();
             assert!(matches!(error, Error::Prompt(_)), "{error:?}");
             says(&error, &["empty", "at least one word"]);
         }
@@ -344,15 +345,4 @@ fn template_error(template: &str, parts: &[&str]) {
         Err(other) => panic!("{template}: {other:?}"),
         Ok(text) => panic!("{template}: {} bytes", text.len()),
     }
-}
-
-#[track_caller]
-fn refusal(checkpoint: &Checkpoint) -> Error {
-    checkpoint.load().err().expect("the checkpoint should be refused")
-}
-
-#[track_caller]
-fn malformed(error: &Error, file: &str, field: &str) {
-    assert!(matches!(error, Error::Malformed { field: found, .. } if found == field), "{error:?}");
-    says(error, &[file, field]);
 }

@@ -1,7 +1,7 @@
 //! Llama as it is published and as an adapter makes it a masked model, against
 //! transformers and PEFT.
 
-use dlm_core::{Ask, MaskPredictor};
+use dlm_core::Ask;
 
 use crate::{
     checkpoint::{Checkpoint, arrays, fixture, named, open, sequences},
@@ -180,17 +180,4 @@ fn the_mask_of_an_adapter_is_never_predicted() {
             assert!(candidate.entropy.is_finite() && candidate.margin.is_finite(), "{at}");
         }
     }
-}
-
-#[test]
-fn without_its_adapter_a_llama_has_no_mask_and_says_so() {
-    let model = named("llama-tiny", None);
-    let error = model.mask().unwrap_err();
-    assert!(matches!(error, dlm_runtime::Error::NoMask { .. }));
-    let said = error.to_string();
-    for part in ["models/llama-tiny", "mask_token_id", "diffusion_config.json", "--adapter"] {
-        assert!(said.contains(part), "{said:?} does not name {part}");
-    }
-    assert_eq!(model.description().mask, None);
-    assert_eq!(model.vocab(), 320);
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dlm_runtime::{Error, Model};
 use serde_json::Value;
 
-use crate::support::{fixture, load};
+use crate::support::{fixture, load, says};
 
 /// A checkpoint in a folder of its own.
 pub(crate) struct Checkpoint(tempfile::TempDir);
@@ -54,4 +54,22 @@ impl Checkpoint {
     pub(crate) fn load(&self) -> Result<Model, Error> {
         load(self.0.path(), None)
     }
+}
+
+/// Why a checkpoint cannot be loaded.
+#[track_caller]
+pub(crate) fn refusal(checkpoint: &Checkpoint) -> Error {
+    checkpoint.load().err().expect("the checkpoint should be refused")
+}
+
+/// Asserts that `error` is about a field of a file.
+#[track_caller]
+pub(crate) fn malformed(error: &Error, file: &str, field: &str) {
+    match error {
+        Error::Malformed { path, field: found, .. } if found == field => {
+            assert!(path.ends_with(file), "{error}");
+        }
+        _ => panic!("{file} {field}: {error:?}"),
+    }
+    says(error, &[file, field]);
 }
