@@ -110,11 +110,14 @@ pub(crate) fn attention(
         false => (shared, k.shallow_clone(), v.shallow_clone()),
         true => (1, share(k, shared)?, share(v, shared)?),
     };
+    // Head by head in memory, which attention reads half as long.
+    let by_head = |x: &Tensor| x.f_transpose(0, 1)?.f_contiguous();
+    let (k, v) = (by_head(&k)?, by_head(&v)?);
     let mixed = q.f_empty_like()?;
     for range in sequences {
         let length = range.end - range.start;
         let rows = |x: &Tensor| x.f_narrow(0, range.start, length);
-        let batch = |x: &Tensor| rows(x)?.f_transpose(0, 1)?.f_unsqueeze(0);
+        let batch = |x: &Tensor| x.f_narrow(1, range.start, length)?.f_unsqueeze(0);
         let q = rows(q)?.f_view([length, heads / stacked, stacked, width])?;
         let q = q.f_permute([1, 2, 0, 3])?.f_reshape([1, heads / stacked, -1, width])?;
         let y = Tensor::f_scaled_dot_product_attention(
