@@ -40,6 +40,7 @@ pub fn inspect(arguments: &ModelArguments) -> Result<String, Error> {
         ("ends a text", if ends.is_empty() { "none".to_string() } else { ends.join(", ") }),
         ("tokenizer", if model.has_text() { "yes" } else { "none" }.to_string()),
         ("chat template", if is.chat_template { "yes" } else { "none" }.to_string()),
+        ("a question is", asked(&model).unwrap_or("(no mask or no tokenizer)".to_string())),
     ];
     let mut text = String::new();
     for (name, value) in facts {
@@ -51,4 +52,11 @@ pub fn inspect(arguments: &ModelArguments) -> Result<String, Error> {
         let _ = writeln!(text, "{:<14} sha256 {}", "", file.sha256);
     }
     Ok(text)
+}
+
+/// What the network is shown when somebody asks "Why?", with one mask for the answer.
+fn asked(model: &dlm_runtime::Model) -> Option<String> {
+    let canvas = model.canvas("Why?", 1).ok()?;
+    let text = model.text().and_then(|text| text.decode(canvas.tokens())).ok()?;
+    Some(format!("{text:?}"))
 }
