@@ -12,7 +12,7 @@ use super::{
     pack::Pack,
     rotary::Rotary,
 };
-use crate::Error;
+use crate::{Error, checkpoint::Loader};
 
 /// A stack of blocks between an embedding and a head.
 pub(crate) struct Decoder {
@@ -45,13 +45,71 @@ pub(crate) struct Heads {
 
 /// One block.
 pub(crate) struct Block {
-    pub(crate) attention_norm: RmsNorm,
-    pub(crate) query: Linear,
-    pub(crate) key: Linear,
-    pub(crate) value: Linear,
-    pub(crate) output: Linear,
-    pub(crate) feed_norm: RmsNorm,
-    pub(crate) feed: SwiGlu,
+    attention_norm: RmsNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    feed_norm: RmsNorm,
+    feed: SwiGlu,
+}
+
+/// What a family calls the parts of a block.
+pub(crate) struct PartNames {
+    pub(crate) attention_norm: &'static str,
+    pub(crate) query: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) value: &'static str,
+    pub(crate) output: &'static str,
+    pub(crate) feed_norm: &'static str,
+    pub(crate) gate: &'static str,
+    pub(crate) up: &'static str,
+    pub(crate) down: &'static str,
+}
+
+/// How large the parts of a block are, and which have biases.
+#[derive(Clone, Copy)]
+pub(crate) struct BlockShape {
+    pub(crate) width: i64,
+    pub(crate) inner: i64,
+    pub(crate) heads: Heads,
+    pub(crate) eps: f64,
+    /// Biases of queries, keys and values.
+    pub(crate) qkv_biased: bool,
+    /// Biases of the attention's output.
+    pub(crate) output_biased: bool,
+    /// Biases of the feed-forward layer.
+    pub(crate) feed_biased: bool,
+}
+
+impl Block {
+    /// Loads the block whose tensors are called `prefix.part.weight`.
+    pub(crate) fn load(
+        loader: &Loader<'_>,
+        prefix: &str,
+        names: &PartNames,
+        shape: BlockShape,
+    ) -> Result<Self, Error> {
+        let BlockShape { width, inner, heads, eps, .. } = shape;
+        let (asked, answered) = (heads.queries * heads.width, heads.groups * heads.width);
+        let norm = |name: &str| RmsNorm::load(loader, &format!("{prefix}.{name}"), width, eps);
+        let linear = |name: &str, out: i64, into: i64, biased: bool| {
+            Linear::load(loader, &format!("{prefix}.{name}"), [out, into], biased)
+        };
+        Ok(Self {
+            attention_norm: norm(names.attention_norm)?,
+            query: linear(names.query, asked, width, shape.qkv_biased)?,
+            key: linear(names.key, answered, width, shape.qkv_biased)?,
+            value: linear(names.value, answered, width, shape.qkv_biased)?,
+            output: linear(names.output, width, asked, shape.output_biased)?,
+            feed_norm: norm(names.feed_norm)?,
+            feed: SwiGlu {
+                gate: linear(names.gate, inner, width, shape.feed_biased)?,
+                up: linear(names.up, inner, width, shape.feed_biased)?,
+                down: linear(names.down, width, inner, shape.feed_biased)?,
+            },
+        })
+    }
 }
 
 impl Network for Decoder {

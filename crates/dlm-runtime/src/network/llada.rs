@@ -4,12 +4,24 @@
 use serde_json::json;
 
 use super::{
-    blocks::{Linear, RmsNorm, SwiGlu},
-    decoder::{Block, Decoder, Heads},
+    blocks::{Linear, RmsNorm},
+    decoder::{Block, BlockShape, Decoder, Heads, PartNames},
 };
 use crate::{
     Error,
     checkpoint::{Config, Loader},
+};
+
+const PARTS: PartNames = PartNames {
+    attention_norm: "attn_norm",
+    query: "q_proj",
+    key: "k_proj",
+    value: "v_proj",
+    output: "attn_out",
+    feed_norm: "ff_norm",
+    gate: "ff_proj",
+    up: "up_proj",
+    down: "ff_out",
 };
 
 /// Builds the network from tensors named `model.transformer.…`.
@@ -33,30 +45,22 @@ pub(crate) fn build(config: &Config, loader: &Loader<'_>, causal: bool) -> Resul
     let inner = config.size_or("mlp_hidden_size", config.size_or("mlp_ratio", 4)? * width)?;
     let eps = config.positive_or("rms_norm_eps", 1e-5)?;
     let biased = config.flag_or("include_bias", false)?;
-    let qkv_biased = biased || config.flag_or("include_qkv_bias", false)?;
     let base = config.positive_or("rope_theta", 10_000.0)?;
+    let heads = Heads { queries, groups, width: head, base };
+    let block = BlockShape {
+        width,
+        inner,
+        heads,
+        eps,
+        qkv_biased: biased || config.flag_or("include_qkv_bias", false)?,
+        output_biased: biased,
+        feed_biased: biased,
+    };
 
     let part = |name: &str| format!("model.transformer.{name}");
-    let mut blocks = Vec::new();
-    for index in 0..shape.layers {
-        let part = |name: &str| format!("model.transformer.blocks.{index}.{name}");
-        let linear = |name: &str, out: i64, into: i64, biased| {
-            Linear::load(loader, &part(name), [out, into], biased)
-        };
-        blocks.push(Block {
-            attention_norm: RmsNorm::load(loader, &part("attn_norm"), width, eps)?,
-            query: linear("q_proj", queries * head, width, qkv_biased)?,
-            key: linear("k_proj", groups * head, width, qkv_biased)?,
-            value: linear("v_proj", groups * head, width, qkv_biased)?,
-            output: linear("attn_out", width, queries * head, biased)?,
-            feed_norm: RmsNorm::load(loader, &part("ff_norm"), width, eps)?,
-            feed: SwiGlu {
-                gate: linear("ff_proj", inner, width, biased)?,
-                up: linear("up_proj", inner, width, biased)?,
-                down: linear("ff_out", width, inner, biased)?,
-            },
-        });
-    }
+    let blocks = (0..shape.layers)
+        .map(|index| Block::load(loader, &part(&format!("blocks.{index}")), &PARTS, block))
+        .collect::<Result<_, _>>()?;
     let embedding = loader.embedding(&part("wte"), [vocab, width])?;
     let head_weight = match config.flag_or("weight_tying", true)? {
         true => loader.tensor(&part("wte.weight"), &[vocab, width])?,
@@ -67,7 +71,7 @@ pub(crate) fn build(config: &Config, loader: &Loader<'_>, causal: bool) -> Resul
         blocks,
         norm: RmsNorm::load(loader, &part("ln_f"), width, eps)?,
         head: Linear::new(head_weight, None),
-        heads: Heads { queries, groups, width: head, base },
+        heads,
         causal,
     })
 }

@@ -4,12 +4,24 @@
 use serde_json::json;
 
 use super::{
-    blocks::{Linear, RmsNorm, SwiGlu},
-    decoder::{Block, Decoder, Heads},
+    blocks::{Linear, RmsNorm},
+    decoder::{Block, BlockShape, Decoder, Heads, PartNames},
 };
 use crate::{
     Error,
     checkpoint::{Config, Loader},
+};
+
+const PARTS: PartNames = PartNames {
+    attention_norm: "input_layernorm",
+    query: "self_attn.q_proj",
+    key: "self_attn.k_proj",
+    value: "self_attn.v_proj",
+    output: "self_attn.o_proj",
+    feed_norm: "post_attention_layernorm",
+    gate: "mlp.gate_proj",
+    up: "mlp.up_proj",
+    down: "mlp.down_proj",
 };
 
 /// Builds the network from tensors named `model.layers.…`.
@@ -48,26 +60,12 @@ pub(super) fn build_with_biases(
     let eps = config.positive_or("rms_norm_eps", 1e-6)?;
     let base = config.positive_or("rope_theta", 10_000.0)?;
 
-    let mut blocks = Vec::new();
-    for index in 0..shape.layers {
-        let part = |name: &str| format!("model.layers.{index}.{name}");
-        let linear = |name: &str, out: i64, into: i64, biased| {
-            Linear::load(loader, &part(name), [out, into], biased)
-        };
-        blocks.push(Block {
-            attention_norm: RmsNorm::load(loader, &part("input_layernorm"), width, eps)?,
-            query: linear("self_attn.q_proj", queries * head, width, qkv_biased)?,
-            key: linear("self_attn.k_proj", groups * head, width, qkv_biased)?,
-            value: linear("self_attn.v_proj", groups * head, width, qkv_biased)?,
-            output: linear("self_attn.o_proj", width, queries * head, output_biased)?,
-            feed_norm: RmsNorm::load(loader, &part("post_attention_layernorm"), width, eps)?,
-            feed: SwiGlu {
-                gate: linear("mlp.gate_proj", inner, width, false)?,
-                up: linear("mlp.up_proj", inner, width, false)?,
-                down: linear("mlp.down_proj", width, inner, false)?,
-            },
-        });
-    }
+    let heads = Heads { queries, groups, width: head, base };
+    let feed_biased = false;
+    let block = BlockShape { width, inner, heads, eps, qkv_biased, output_biased, feed_biased };
+    let blocks = (0..shape.layers)
+        .map(|index| Block::load(loader, &format!("model.layers.{index}"), &PARTS, block))
+        .collect::<Result<_, _>>()?;
     let embedding = loader.embedding("model.embed_tokens", [vocab, width])?;
     let head_weight = match config.flag_or("tie_word_embeddings", false)? {
         true => {
@@ -83,7 +81,7 @@ pub(super) fn build_with_biases(
         blocks,
         norm: RmsNorm::load(loader, "model.norm", width, eps)?,
         head: Linear::new(head_weight, None),
-        heads: Heads { queries, groups, width: head, base },
+        heads,
         causal,
     })
 }
