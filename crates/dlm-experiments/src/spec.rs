@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use clap::ValueEnum;
@@ -98,10 +98,10 @@ impl Spec {
         for sizes in spec.scales.values_mut() {
             // A hub id has no file of its own and stays as it is.
             if sizes.model.starts_with('.') {
-                sizes.model = base.join(&sizes.model).display().to_string();
+                sizes.model = joined(base, Path::new(&sizes.model)).display().to_string();
             }
-            sizes.adapter = sizes.adapter.take().map(|adapter| base.join(adapter));
-            sizes.prompts = base.join(&sizes.prompts);
+            sizes.adapter = sizes.adapter.take().map(|adapter| joined(base, &adapter));
+            sizes.prompts = joined(base, &sizes.prompts);
         }
         Ok(spec)
     }
@@ -115,5 +115,40 @@ impl Spec {
         let field = format!("scales.{}", scale.name());
         let missing = || Error::malformed(path, field, "is missing: the scale is not defined");
         self.scales.get(scale.name()).ok_or_else(missing)
+    }
+}
+
+/// `path` seen from `base`, without the detours that `base/..` would be.
+fn joined(base: &Path, path: &Path) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for part in base.join(path).components() {
+        match (part, whole.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                whole.pop();
+            }
+            (Component::CurDir, _) => {}
+            _ => whole.push(part),
+        }
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::joined;
+
+    #[test]
+    fn paths_of_a_spec_are_seen_from_its_folder() {
+        for (base, path, whole) in [
+            ("specs", "../data/x", "data/x"),
+            ("/w/specs", "../../y", "/y"),
+            ("", "x", "x"),
+            (".", "../x", "../x"),
+            ("a/b", "/z", "/z"),
+        ] {
+            assert_eq!(joined(Path::new(base), Path::new(path)), PathBuf::from(whole));
+        }
     }
 }
