@@ -130,7 +130,8 @@ pub(crate) fn attention(
             None,
             false,
         )?;
-        let y = y.f_view([heads, length, width])?.f_transpose(0, 1)?;
+        // Devices differ in how they lay the result out, so it may have to be copied.
+        let y = y.f_reshape([heads, length, width])?.f_transpose(0, 1)?;
         rows(&mixed)?.f_copy_(&y)?;
     }
     Ok(mixed.f_view([tokens, heads * width])?)
