@@ -14,16 +14,22 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, Manifest, digest};
+use crate::{Error, Manifest, digest, probe_data::mixture_unit};
 
 const MANIFEST: &str = "manifest.json";
 const PROGRESS: &str = "progress.json";
+const LOCK: &str = "run.lock";
+
+/// Every file of rows that this program writes; no other is ever removed.
+const ROWS: [&str; 4] = ["probe.csv", "position.csv", "curves.csv", "estimates.csv"];
 
 /// The folder of one run.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     progress: Progress,
+    /// Released when the folder is dropped, or the program ends in whatever way.
+    _lock: File,
 }
 
 /// What is whole in an unfinished folder.
@@ -48,23 +54,32 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// Where the folder cannot be written.
+    /// Where the folder cannot be written, holds files of somebody else, or is being
+    /// written by another run.
     pub fn open(path: &Path, inputs: &serde_json::Value, force: bool) -> Result<Opened, Error> {
-        if let Some(manifest) = Manifest::read_if_whole(&path.join(MANIFEST))
-            && manifest.inputs == *inputs
-            && !force
-        {
-            return Ok(Opened::UpToDate(Box::new(manifest)));
+        let manifest = Manifest::read_if_whole(&path.join(MANIFEST));
+        let recorded: Option<Progress> = read_json(&path.join(PROGRESS));
+        match manifest {
+            Some(manifest) if manifest.inputs == *inputs && !force => {
+                return Ok(Opened::UpToDate(Box::new(manifest)));
+            }
+            None if recorded.is_none() => refuse_others(path)?,
+            _ => {}
         }
         fs::create_dir_all(path).map_err(Error::write(path))?;
-        let recorded: Option<Progress> = read_json(&path.join(PROGRESS));
+        let lock = lock(path)?;
+        let long_enough = |(name, length): (&String, &u64)| {
+            fs::metadata(path.join(name)).is_ok_and(|file| *length <= file.len())
+        };
         let fresh = Progress { inputs: inputs.clone(), units: 0, lengths: BTreeMap::new() };
-        let progress = recorded.filter(|p| p.inputs == *inputs && !force).unwrap_or(fresh);
-        let folder = Self { path: path.to_path_buf(), progress };
+        let progress = recorded
+            .filter(|p| p.inputs == *inputs && !force && p.lengths.iter().all(long_enough))
+            .unwrap_or(fresh);
+        let folder = Self { path: path.to_path_buf(), progress, _lock: lock };
+        folder.record()?;
         // A manifest of other inputs would call the coming rows whole.
         folder.remove(MANIFEST)?;
         folder.cut_back()?;
-        folder.record()?;
         Ok(Opened::Open(folder))
     }
 
@@ -78,7 +93,8 @@ impl Folder {
         self.progress.units
     }
 
-    /// Writes the rows of one unit, `(file, rows)` each, and makes the unit whole.
+    /// Adds rows of the unit under way to a file; [`finish_unit`](Self::finish_unit)
+    /// makes them part of the folder.
     ///
     /// # Errors
     ///
@@ -177,26 +193,29 @@ impl Folder {
             .map_err(|error| Error::malformed(self.file(MANIFEST), "JSON", error.to_string()))?;
         json.push(b'\n');
         self.write(MANIFEST, &json)?;
-        self.remove(PROGRESS)
+        self.remove(PROGRESS)?;
+        self.remove(LOCK)
     }
 
-    /// Cuts every file back to the last whole unit.
+    /// Cuts every file of rows back to the last whole unit.
     fn cut_back(&self) -> Result<(), Error> {
-        let entries = fs::read_dir(&self.path).map_err(Error::write(&self.path))?;
-        for entry in entries.filter_map(Result::ok) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let path = entry.path();
-            match self.progress.lengths.get(&name) {
+        for name in ROWS {
+            let path = self.file(name);
+            match self.progress.lengths.get(name) {
                 Some(&length) => OpenOptions::new()
                     .write(true)
                     .open(&path)
                     .and_then(|file| file.set_len(length))
                     .map_err(Error::write(&path))?,
                 // Rows of no whole unit, or of a run with other inputs.
-                None if name.ends_with(".csv") => {
-                    fs::remove_file(&path).map_err(Error::write(&path))?
-                }
-                None => {}
+                None => self.remove(name)?,
+            }
+        }
+        let entries = fs::read_dir(&self.path).map_err(Error::write(&self.path))?;
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if mixture_unit(&name).is_some_and(|unit| self.progress.units <= unit) {
+                self.remove(&name)?;
             }
         }
         Ok(())
@@ -209,6 +228,32 @@ impl Folder {
     }
 }
 
+/// Refuses a folder with files in it that no run of this program left.
+fn refuse_others(path: &Path) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
+    let foreign = entries.filter_map(Result::ok).find(|entry| entry.file_name() != LOCK);
+    match foreign {
+        None => Ok(()),
+        Some(entry) => Err(Error::Argument(format!(
+            "{} holds {:?} and no manifest or progress of this program: choose an empty or new \
+             folder",
+            path.display(),
+            entry.file_name()
+        ))),
+    }
+}
+
+/// Keeps other runs out of the folder.
+fn lock(path: &Path) -> Result<File, Error> {
+    let file = path.join(LOCK);
+    let lock = File::create(&file).map_err(Error::write(&file))?;
+    lock.try_lock().map_err(|_| {
+        let path = path.display();
+        Error::Argument(format!("another run is writing to {path}: wait for it, or choose another"))
+    })?;
+    Ok(lock)
+}
+
 fn append_rows<R: Serialize>(path: &Path, rows: &[R]) -> std::io::Result<()> {
     let file = OpenOptions::new().create(true).append(true).open(path)?;
     let empty = file.metadata()?.len() == 0;
@@ -216,7 +261,9 @@ fn append_rows<R: Serialize>(path: &Path, rows: &[R]) -> std::io::Result<()> {
     for row in rows {
         writer.serialize(row).map_err(std::io::Error::other)?;
     }
-    writer.flush()
+    let buffer = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
+    // What is recorded as whole must outlive a loss of power.
+    buffer.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_data()
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
@@ -251,16 +298,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inputs = json!({"seed": 1});
         let mut run = open(folder.path(), &inputs);
-        run.append("rows.csv", &[Row { unit: 0, text: "a,b" }]).unwrap();
-        run.finish_unit(&["rows.csv"]).unwrap();
-        run.append("rows.csv", &[Row { unit: 1, text: "half" }]).unwrap();
+        run.append("probe.csv", &[Row { unit: 0, text: "a,b" }]).unwrap();
+        run.finish_unit(&["probe.csv"]).unwrap();
+        run.append("probe.csv", &[Row { unit: 1, text: "half" }]).unwrap();
         drop(run);
 
         let mut again = open(folder.path(), &inputs);
         assert_eq!(again.units(), 1);
-        again.append("rows.csv", &[Row { unit: 1, text: "whole" }]).unwrap();
-        again.finish_unit(&["rows.csv"]).unwrap();
-        let text = fs::read_to_string(folder.path().join("rows.csv")).unwrap();
+        again.append("probe.csv", &[Row { unit: 1, text: "whole" }]).unwrap();
+        again.finish_unit(&["probe.csv"]).unwrap();
+        let text = fs::read_to_string(folder.path().join("probe.csv")).unwrap();
         assert_eq!(text, "unit,text\n0,\"a,b\"\n1,whole\n");
     }
 
@@ -268,18 +315,57 @@ mod tests {
     fn other_inputs_start_anew_and_equal_ones_are_up_to_date() {
         let folder = tempfile::tempdir().unwrap();
         let mut run = open(folder.path(), &json!(1));
-        run.append("rows.csv", &[Row { unit: 0, text: "x" }]).unwrap();
-        run.finish_unit(&["rows.csv"]).unwrap();
-        run.finish(Manifest::for_test(json!(1)), &["rows.csv".to_string()]).unwrap();
+        run.append("probe.csv", &[Row { unit: 0, text: "x" }]).unwrap();
+        run.finish_unit(&["probe.csv"]).unwrap();
+        run.finish(Manifest::for_test(json!(1)), &["probe.csv".to_string()]).unwrap();
 
         assert!(matches!(
             Folder::open(folder.path(), &json!(1), false).unwrap(),
-            Opened::UpToDate(manifest) if manifest.files[0].path == "rows.csv"
+            Opened::UpToDate(manifest) if manifest.files[0].path == "probe.csv"
         ));
         let other = open(folder.path(), &json!(2));
         assert_eq!(other.units(), 0);
-        assert!(!folder.path().join("rows.csv").exists());
+        assert!(!folder.path().join("probe.csv").exists());
         assert!(!folder.path().join("manifest.json").exists());
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("theirs.csv");
+        fs::write(&theirs, "precious").unwrap();
+        let message = Folder::open(folder.path(), &json!(1), true).unwrap_err().to_string();
+        assert!(message.contains("theirs.csv") && message.contains("empty"), "{message}");
+        assert_eq!(fs::read_to_string(theirs).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_second_run_is_kept_out_while_the_first_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(folder.path(), &json!(1));
+        let message = Folder::open(folder.path(), &json!(1), false).unwrap_err().to_string();
+        assert!(message.contains("another run"), "{message}");
+        drop(first);
+        open(folder.path(), &json!(1));
+    }
+
+    #[test]
+    fn a_recorded_file_that_is_gone_or_shorter_starts_anew() {
+        for damage in [None, Some(3)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut run = open(folder.path(), &json!(1));
+            run.append("probe.csv", &[Row { unit: 0, text: "x" }]).unwrap();
+            run.finish_unit(&["probe.csv"]).unwrap();
+            drop(run);
+            let path = folder.path().join("probe.csv");
+            match damage {
+                None => fs::remove_file(&path).unwrap(),
+                Some(length) => {
+                    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap()
+                }
+            }
+            assert_eq!(open(folder.path(), &json!(1)).units(), 0);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Probed units on disk, as a later run finds them.
 
+use std::ops::Range;
+
 use dlm_core::Mixture;
 use dlm_probe::PositionRow;
 
@@ -29,6 +31,17 @@ pub(crate) fn mixture_file(unit: usize) -> String {
     format!("mixture-{unit:03}.bin")
 }
 
+/// The unit whose summed predictions a file of that name keeps.
+pub(crate) fn mixture_unit(name: &str) -> Option<usize> {
+    name.strip_prefix("mixture-")?.strip_suffix(".bin")?.parse().ok()
+}
+
+/// Which of `prompts` prompts belong to each unit: about [`UNIT`] each, evenly split.
+pub(crate) fn unit_ranges(prompts: usize) -> Vec<Range<usize>> {
+    let units = prompts.div_ceil(UNIT);
+    (0..units).map(|unit| unit * prompts / units..(unit + 1) * prompts / units).collect()
+}
+
 /// Keeps a unit's summed predictions: queries, vocabulary, then the sums, all
 /// little-endian.
 pub(crate) fn write_mixture(folder: &Folder, unit: usize, mixture: &Mixture) -> Result<(), Error> {
@@ -38,8 +51,9 @@ pub(crate) fn write_mixture(folder: &Folder, unit: usize, mixture: &Mixture) -> 
     folder.write(&mixture_file(unit), &header.chain(sums).collect::<Vec<u8>>())
 }
 
-/// The first `units` units of a folder.
-pub(crate) fn read_units(folder: &Folder, units: usize) -> Result<Vec<Unit>, Error> {
+/// The whole units of a folder, whose prompts are cut as in `ranges`.
+pub(crate) fn read_units(folder: &Folder, ranges: &[Range<usize>]) -> Result<Vec<Unit>, Error> {
+    let units = folder.units();
     let path = folder.file(POSITIONS);
     let mut read: Vec<Unit> = Vec::new();
     if units == 0 {
@@ -49,7 +63,11 @@ pub(crate) fn read_units(folder: &Folder, units: usize) -> Result<Vec<Unit>, Err
     let mut reader = csv::Reader::from_path(&path).map_err(malformed)?;
     for row in reader.deserialize() {
         let row: PositionRow = row.map_err(malformed)?;
-        let unit = row.prompt / UNIT;
+        let found = ranges[..units.min(ranges.len())].iter().position(|r| r.contains(&row.prompt));
+        let Some(unit) = found else {
+            let problem = format!("prompt {} is in no whole unit; use --force", row.prompt);
+            return Err(Error::malformed(&path, "row", problem));
+        };
         while read.len() <= unit {
             let mixture = read_mixture(folder, read.len());
             read.push(Unit { positions: Vec::new(), mixture });
@@ -66,7 +84,7 @@ fn read_mixture(folder: &Folder, unit: usize) -> Option<Mixture> {
         usize::try_from(u64::from_le_bytes(field)).ok()
     };
     let (queries, vocab) = (number(0)?, number(8)?);
-    let sums = bytes[16..].chunks_exact(4);
+    let sums = bytes.get(16..)?.chunks_exact(4);
     let sum = sums.map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect();
     Some(Mixture { sum, vocab, queries })
 }

@@ -17,8 +17,8 @@ use crate::{
     reference_text,
 };
 
-/// Prompts that are written, and may be lost, together; a unit is also what the
-/// interval of the prompt information leaves out at a time.
+/// How many prompts, about, are written and may be lost together; a unit is also what
+/// the interval of the prompt information leaves out at a time.
 pub const UNIT: usize = 10;
 
 /// Ranked tokens, one row each.
@@ -39,6 +39,8 @@ pub struct ProbeRun {
     pub seed: u64,
     /// Whatever else the results depend on.
     pub extra_inputs: serde_json::Value,
+    /// Whether to keep the summed predictions of each unit.
+    pub mixture: bool,
     /// Start anew even where the folder is whole.
     pub force: bool,
 }
@@ -100,6 +102,7 @@ pub fn probe(model: &mut Model, run: &ProbeRun, out: &Path) -> Result<Option<Pro
         "masks": run.masks,
         "top_k": run.top_k,
         "seed": run.seed,
+        "mixture": run.mixture,
         "extra": run.extra_inputs,
     });
     let mut folder = match Folder::open(out, &inputs, run.force)? {
@@ -107,14 +110,16 @@ pub fn probe(model: &mut Model, run: &ProbeRun, out: &Path) -> Result<Option<Pro
         Opened::Open(folder) => folder,
     };
     let lexicon = reference_text::lexicon(model)?;
-    let probe = Probe { top_k: run.top_k, lexicon: lexicon.as_ref() };
+    let probe = Probe { top_k: run.top_k, lexicon: lexicon.as_ref(), mixture: run.mixture };
     let bar = ProgressBar::new(subjects.len() as u64);
     bar.set_style(style("{prefix} {wide_bar} {pos}/{len} prompts, {per_sec}, {eta} left"));
     bar.set_prefix("probe");
-    let mut units = probe_data::read_units(&folder, folder.units())?;
+    let ranges = probe_data::unit_ranges(subjects.len());
+    let mut units = probe_data::read_units(&folder, &ranges)?;
     bar.set_position(units.iter().map(|unit| unit.prompts() as u64).sum());
     bar.reset_eta();
-    for (index, chunk) in subjects.chunks(UNIT).enumerate().skip(units.len()) {
+    for (index, range) in ranges.iter().enumerate().skip(units.len()) {
+        let chunk = &subjects[range.clone()];
         let reading = probe.run(model, chunk)?;
         folder.append(TOKENS, &reading.tokens)?;
         folder.append(POSITIONS, &reading.positions)?;
@@ -152,6 +157,9 @@ pub fn probe(model: &mut Model, run: &ProbeRun, out: &Path) -> Result<Option<Pro
 pub(crate) fn subjects(model: &Model, run: &ProbeRun) -> Result<Vec<Subject>, Error> {
     if run.masks == 0 {
         return Err(Error::Argument("--masks 0: ask for at least one mask".to_string()));
+    }
+    if run.prompts.list.is_empty() {
+        return Err(Error::Argument("there is no prompt: raise --limit".to_string()));
     }
     let vocab = model.description().vocab;
     if run.top_k == 0 || vocab < run.top_k {

@@ -97,7 +97,7 @@ fn rows_of_ids_are_whole_canvases_where_they_hold_the_mask() {
 
 #[test]
 fn an_interrupted_run_resumes_to_the_same_bytes() {
-    let arguments = ["--prompts", &prompts(), "--limit", "25", "--masks", "12"];
+    let arguments = ["--prompts", &prompts(), "--limit", "30", "--masks", "12"];
     let (_whole, whole, output) = probe(&arguments);
     succeeds(&output);
     let (_cut, cut, output) = probe(&arguments);

@@ -66,3 +66,23 @@ fn a_spec_with_an_unknown_field_or_a_rule_without_bound_is_refused() {
         assert!(!output.status.success() && message.contains(part), "{message}");
     }
 }
+
+#[test]
+fn one_prompt_alone_has_no_intervals_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let prompts = folder.path().join("one.jsonl");
+    fs::write(&prompts, "{\"prompt\": \"Why?\", \"response\": \"So.\"}\n").unwrap();
+    let out = folder.path().join("out");
+    let output = Command::new(env!("CARGO_BIN_EXE_dlm"))
+        .args(["run", &format!("{ROOT}/specs/probe-aggregate.toml"), "--scale", "smoke"])
+        .args([&"--prompts".into(), &prompts.into_os_string(), &"--out".into()])
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = fs::read_to_string(out.join("summary.json")).unwrap();
+    // A mean of one prompt has no interval; the command says which prompts they were.
+    assert!(summary.contains("\"undecided\"") && summary.contains("--prompts"), "{summary}");
+    let estimates = fs::read_to_string(out.join("estimates.csv")).unwrap();
+    assert!(!estimates.contains("entropy_near"), "{estimates}");
+}

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lexicon = Lexicon::new(vocabulary, &[9, 1])?;
 
     let canvas = Canvas::continuation(&[1], 2, model.mask())?;
-    let probe = Probe { top_k: 2, lexicon: Some(&lexicon) };
+    let probe = Probe { top_k: 2, lexicon: Some(&lexicon), mixture: true };
     let subject = Subject { prompt: 0, canvas, answer: Vec::new() };
     let reading = probe.run(&mut model, &[subject])?;
     for row in &reading.tokens {

@@ -11,6 +11,9 @@ pub struct Probe<'a> {
     pub top_k: usize,
     /// What the model's tokens are; without it the statistics about words are absent.
     pub lexicon: Option<&'a Lexicon>,
+    /// Whether to sum the predictions over the prompts, which takes as much memory as
+    /// those of one prompt.
+    pub mixture: bool,
 }
 
 /// One prompt to be probed.
@@ -32,7 +35,8 @@ pub struct Reading {
     pub tokens: Vec<ProbeRow>,
     /// Statistics, by prompt and position.
     pub positions: Vec<PositionRow>,
-    /// The summed predictions, where every prompt has equally many masks.
+    /// The summed predictions, where they were asked for and every prompt has equally
+    /// many masks.
     pub mixture: Option<Mixture>,
 }
 
@@ -66,7 +70,7 @@ impl Probe<'_> {
             top_k: self.top_k,
             expectations: &weights,
             neighbours: true,
-            mixture: masked.windows(2).all(|pair| pair[0].len() == pair[1].len()),
+            mixture: self.mixture && masked.windows(2).all(|pair| pair[0].len() == pair[1].len()),
             ..Ask::default()
         };
         let prediction = model.predict(&queries, &ask)?;

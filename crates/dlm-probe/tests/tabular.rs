@@ -27,7 +27,7 @@ fn subject(prompt: usize, first: u32, answer: &[u32]) -> Subject {
 #[test]
 fn every_number_of_a_row_is_the_table_s() {
     let lexicon = lexicon();
-    let probe = Probe { top_k: 2, lexicon: Some(&lexicon) };
+    let probe = Probe { top_k: 2, lexicon: Some(&lexicon), mixture: true };
     let mut model = Counted::new(table());
     let reading = probe.run(&mut model, &[subject(0, 0, &[0, 1]), subject(1, 1, &[])]).unwrap();
     assert_eq!(model.nfe, 2);
@@ -65,7 +65,7 @@ fn every_number_of_a_row_is_the_table_s() {
 
 #[test]
 fn without_a_lexicon_statistics_about_words_are_absent() {
-    let probe = Probe { top_k: 1, lexicon: None };
+    let probe = Probe { top_k: 1, lexicon: None, mixture: true };
     let reading = probe.run(&mut table(), &[subject(7, 0, &[])]).unwrap();
     let row = &reading.positions[0];
     assert_eq!((row.prompt, row.kl_unigram, row.eos_mass), (7, None, None));
@@ -76,7 +76,7 @@ fn without_a_lexicon_statistics_about_words_are_absent() {
 fn canvases_with_unlike_numbers_of_masks_have_no_mixture() {
     let whole =
         Subject { prompt: 1, canvas: Canvas::infill(vec![0, 0, 2], 2).unwrap(), answer: vec![] };
-    let probe = Probe { top_k: 1, lexicon: None };
+    let probe = Probe { top_k: 1, lexicon: None, mixture: true };
     let reading = probe.run(&mut table(), &[subject(0, 0, &[]), whole]).unwrap();
     assert_eq!(reading.mixture, None);
     assert_eq!(reading.positions.len(), 3);

@@ -58,6 +58,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<String, Error> {
                 top_k: *top_k,
                 seed: 0,
                 extra_inputs: serde_json::Value::Null,
+                mixture: true,
                 force: true,
             };
             let subjects = probing::subjects(&model, &run)?;
@@ -87,7 +88,7 @@ fn report_probe(
     repeats: usize,
 ) -> Result<String, Error> {
     let lexicon = reference_text::lexicon(model)?;
-    let probe = Probe { top_k, lexicon: lexicon.as_ref() };
+    let probe = Probe { top_k, lexicon: lexicon.as_ref(), mixture: true };
     let tokens: usize = subjects.iter().map(|subject| subject.canvas.tokens().len()).sum();
     let asked: usize = subjects.iter().map(|subject| subject.canvas.masked().len()).sum();
     let share = asked as f64 / tokens as f64;

@@ -88,6 +88,7 @@ pub fn probe(arguments: &ProbeArguments) -> Result<String, Error> {
         top_k: arguments.top_k,
         seed: arguments.seed,
         extra_inputs: json!({"batch_tokens": arguments.model.compute.batch_tokens}),
+        mixture: false,
         force: arguments.force,
     };
     let out = arguments.out.display();

@@ -53,10 +53,13 @@ pub fn run(arguments: &RunArguments) -> Result<String, Error> {
     let own_model = arguments.model.is_some();
     let mut prompts = Prompts::jsonl(arguments.prompts.as_ref().unwrap_or(&sizes.prompts))?;
     prompts.truncate(sizes.count);
-    let adapter = arguments.adapter.clone();
+    let adapter = match &arguments.adapter {
+        None if !own_model => sizes.adapter.clone(),
+        given => given.clone(),
+    };
     let model = ModelArguments {
         model: arguments.model.clone().unwrap_or(sizes.model.clone()),
-        adapter: if own_model { adapter } else { adapter.or(sizes.adapter.clone()) },
+        adapter: adapter.clone(),
         compute: arguments.compute,
     };
     let mut model = model.load()?;
@@ -69,16 +72,16 @@ pub fn run(arguments: &RunArguments) -> Result<String, Error> {
             "spec": digest::of_file(&arguments.spec)?,
             "scale": arguments.scale.name(),
             "batch_tokens": arguments.compute.batch_tokens,
+            "answer_lengths": experiments::answer_lengths_digest(adapter.as_deref())?,
         }),
+        mixture: experiments::needs_mixture(&spec),
         force: arguments.force,
     };
     let Some(probed) = probing::probe(&mut model, &run, &arguments.out)? else {
         return Ok(format!("{}: up to date", spec.id));
     };
     let findings = experiments::analyse(&spec, sizes, &probed)?;
-    let scale = arguments.scale.name();
-    let command = format!("cargo xtask reproduce {} --scale {scale}", spec.id);
-    let summary = Summary::new(&spec, &findings, command);
+    let summary = Summary::new(&spec, &findings, command(&spec, arguments));
     write_estimates(&probed, &findings.estimates)?;
     let json = serde_json::to_vec_pretty(&summary)
         .map_err(|error| Error::malformed(SUMMARY, "JSON", error.to_string()))?;
@@ -88,6 +91,21 @@ pub fn run(arguments: &RunArguments) -> Result<String, Error> {
     let manifest = probed.finish(&files)?;
     let seconds = manifest.wall_seconds;
     Ok(format!("{}: {} in {seconds:.1} s", spec.id, summary.verdict))
+}
+
+/// What somebody types to run it again.
+fn command(spec: &Spec, arguments: &RunArguments) -> String {
+    let scale = arguments.scale.name();
+    let mut command = format!("cargo xtask reproduce {} --scale {scale}", spec.id);
+    let shown = |path: &PathBuf| path.display().to_string();
+    for (flag, value) in [
+        ("--model", arguments.model.clone()),
+        ("--adapter", arguments.adapter.as_ref().map(shown)),
+        ("--prompts", arguments.prompts.as_ref().map(shown)),
+    ] {
+        command.extend(value.map(|value| format!(" {flag} {value}")));
+    }
+    command
 }
 
 fn write_estimates(probed: &probing::Probed, estimates: &Estimates) -> Result<(), Error> {

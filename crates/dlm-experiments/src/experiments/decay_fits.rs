@@ -1,6 +1,6 @@
 //! How a measure falls off with the distance from the prompt.
 
-use dlm_stats::{Bootstrap, Curve, Family, Table as Cells, fit, half_life};
+use dlm_stats::{Bootstrap, Curve, Family, Table as Cells, fit, fit_better, half_life};
 
 use super::paragraph::{rounded, with_interval};
 use crate::{Estimates, Table};
@@ -40,7 +40,9 @@ fn row(
         .filter_map(|family| Some((family, fit(family, &x, &y).ok()?)))
         .collect();
     fits.sort_by(|a, b| a.1.aic.total_cmp(&b.1.aic));
-    let Some((family, best)) = fits.first() else {
+    // A constant that explains a curve as well is no decay.
+    let decays = fit_better(&x, &y).is_ok();
+    let Some((family, best)) = fits.first().filter(|_| decays) else {
         return [name, "", "", "", "", ""].map(String::from).to_vec();
     };
     let distances: Vec<f64> = (0..cells.positions()).map(|x| x as f64).collect();

@@ -10,10 +10,16 @@ use dlm_stats::Estimate;
 use serde::Deserialize;
 
 use super::paragraph::rounded;
-use crate::{Error, Table};
+use crate::{Error, Table, digest};
 
 /// What an adapter's folder may say about the answers it was trained on.
 const FILE: &str = "answer_lengths.json";
+
+/// SHA-256 of that file, which the report depends on; absent where there is none.
+pub(crate) fn answer_lengths_digest(adapter: Option<&Path>) -> Result<Option<String>, Error> {
+    let path = adapter.map(|folder| folder.join(FILE)).filter(|path| path.exists());
+    path.map(|path| digest::of_file(&path)).transpose()
+}
 
 #[derive(Deserialize)]
 struct AnswerLengths {
@@ -40,14 +46,16 @@ pub(super) fn table(
         let problem = "should list 101 lengths, those of percentile 0 to 100";
         return Err(Error::malformed(&path, "percentiles", problem));
     }
-    let last = curve.len().saturating_sub(1);
+    let Some(last) = curve.len().checked_sub(1) else { return Ok(None) };
     let steps = (0..=8).map(|step| step * last / 8);
     let row = |position: usize| {
         let mass = curve[position].map_or(String::new(), |e| {
             format!("{} [{}, {}]", rounded(e.value), rounded(e.lower), rounded(e.upper))
         });
+        // The first entry is the shortest answer, percentile 0.
         let ended = lengths.percentiles.iter().filter(|&&length| length <= position).count();
-        vec![position.to_string(), mass, format!("{:.2}", ended.min(100) as f64 / 100.0)]
+        let share = ended.saturating_sub(1) as f64 / 100.0;
+        vec![position.to_string(), mass, format!("{share:.2}")]
     };
     Ok(Some(Table {
         title: "Does the far end expect the end too much?".to_string(),

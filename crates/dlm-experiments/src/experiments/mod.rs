@@ -8,6 +8,8 @@ mod probe_aggregate;
 mod probe_example;
 mod windows;
 
+pub(crate) use ending::answer_lengths_digest;
+
 use crate::{Error, Spec, probing::Probed, spec::Sizes, summary::Findings};
 
 /// Turns the rows of a probe into the findings of the experiment `spec.id`.
@@ -23,4 +25,9 @@ pub(crate) fn analyse(spec: &Spec, sizes: &Sizes, probed: &Probed) -> Result<Fin
             "{unknown:?} is no experiment of this program; see `cargo xtask list`"
         ))),
     }
+}
+
+/// Whether an experiment looks at predictions summed over prompts.
+pub(crate) fn needs_mixture(spec: &Spec) -> bool {
+    spec.id == "probe-aggregate"
 }

@@ -163,7 +163,7 @@ fn calibration(estimates: &mut Estimates, prompts: &[Vec<&PositionRow>], bootstr
         Reliability::new(&confidence, &correct, Bins::EqualMass(10))
             .map_or(f64::NAN, |table| table.expected_calibration_error())
     };
-    let meaning = "expected calibration error of the best token against the reference answer's";
+    let meaning = "expected calibration error of the best token against the reference answer's, over the positions that answers reach";
     let estimate = bootstrap.statistic(graded.len(), error);
     estimates.add_if_any("calibration_error", meaning, estimate);
 }

@@ -87,12 +87,18 @@ fn add(
     };
     let (near, far) = (values(&windows.near), values(&windows.far));
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    // Each window is resampled by itself: the first draws choose among the near
+    // positions, the next among the far ones. There are enough draws for both, and
+    // their range is a multiple of either window, so that every choice is as likely.
+    let draws = 2 * near.len() * far.len();
     let change = |chosen: &[usize]| {
-        let (a, b): (Vec<usize>, Vec<usize>) = chosen.iter().partition(|&&i| i < near.len());
-        let a: Vec<f64> = a.into_iter().map(|i| near[i]).collect();
-        let b: Vec<f64> = b.into_iter().map(|i| far[i - near.len()]).collect();
+        let (a, rest) = chosen.split_at(near.len());
+        let a: Vec<f64> = a.iter().map(|i| near[i % near.len()]).collect();
+        let b: Vec<f64> = rest[..far.len()].iter().map(|i| far[i % far.len()]).collect();
         mean(&b) - mean(&a)
     };
+    let change = bootstrap.statistic(draws, change);
+    let change = change.map(|change| Estimate { units: near.len() + far.len(), ..change });
     let mut add = |suffix: &str, estimate: Result<Estimate, dlm_stats::Error>| {
         let name = format!("{}_{suffix}", measure.name);
         let meaning = format!("{}, {suffix}; interval over positions", measure.meaning);
@@ -100,9 +106,7 @@ fn add(
     };
     add("near", bootstrap.mean(&near));
     add("far", bootstrap.mean(&far));
-    if !near.is_empty() && !far.is_empty() {
-        add("change", bootstrap.statistic(near.len() + far.len(), change));
-    }
+    add("change", change);
 }
 
 /// The ranked tokens of the first prompt, position by position.
