@@ -10,10 +10,10 @@ use crate::scale::Scale;
 /// Claim, verdict, finding, figures, numbers and provenance.
 pub(super) fn section(entry: &Entry, scale: Scale) -> String {
     let heading = format!("## {}", inline(&entry.id));
-    let rerun = code(&format!("cargo xtask reproduce {} --scale {}", entry.id, scale.name()));
     let Some(results) = &entry.results else {
         let state = inline(&entry.verdict());
-        return format!("{heading}\n\nThere are no results: {state}. To run it:\n\n{rerun}\n");
+        let run = code(&format!("cargo xtask reproduce {} --scale {}", entry.id, scale.name()));
+        return format!("{heading}\n\nThere are no results: {state}. To run it:\n\n{run}\n");
     };
     let summary = &results.summary;
     let mut blocks = vec![
@@ -32,10 +32,8 @@ pub(super) fn section(entry: &Entry, scale: Scale) -> String {
     blocks.extend(summary.tables.iter().map(own_table));
     blocks.push("### Provenance".to_string());
     blocks.push(provenance(&results.manifest));
-    blocks.push("These results were made by".to_string());
-    blocks.push(code(&summary.command));
     blocks.push("To run the experiment again:".to_string());
-    blocks.push(rerun);
+    blocks.push(code(&summary.command));
     blocks.retain(|block| !block.is_empty());
     blocks.iter().map(|block| block.trim_end()).collect::<Vec<_>>().join("\n\n") + "\n"
 }
