@@ -4,16 +4,17 @@ use crate::TokenId;
 
 /// The answer for one position: a few numbers in place of a row of logits.
 ///
-/// All statistics are those of the *untempered* distribution `p`, whatever the
-/// temperature the token was drawn at. LLaDA calls `probability` confidence and
+/// All statistics are those of the shaped, *untempered* distribution `p`, whatever the
+/// temperature or the transition the token was drawn with. LLaDA calls `probability` confidence and
 /// Dream calls `margin` or `−entropy` so; here each has its own name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// Index into the sequence.
     pub position: usize,
-    /// The drawn token, or the most probable one at temperature 0.
+    /// The drawn token, or the most probable one at temperature 0. A transition may
+    /// leave the current token in place, even the mask.
     pub token: TokenId,
-    /// `ln p(token)`.
+    /// `ln p(token)`; `−∞` for a token that `p` rules out.
     pub log_probability: f32,
     /// `p₁ − p₂`, the lead of the most probable token over the next.
     pub margin: f32,
@@ -29,6 +30,11 @@ pub struct Candidate {
     pub next_divergence: Option<f32>,
     /// Where the right token stands; absent where none is known.
     pub target: Option<Target>,
+    /// `ln p` of each watched token, in order.
+    pub watched: Vec<f32>,
+    /// `KL(p ‖ p')` from the earlier prediction `p'` of the same position, nats; absent
+    /// where there is none.
+    pub divergence: Option<f32>,
 }
 
 impl Candidate {

@@ -5,11 +5,14 @@ use crate::TokenId;
 /// A partly masked sequence.
 ///
 /// The mask id travels with the tokens, so that nobody has to guess which
-/// positions are still open.
+/// positions are still open. The positions open at the start are the response; all
+/// others are fixed, wherever they stand, so filling a gap and continuing a prompt are
+/// one and the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canvas {
     tokens: Vec<TokenId>,
     mask: TokenId,
+    response: Vec<usize>,
 }
 
 /// Why a canvas could not be made.
@@ -54,7 +57,11 @@ impl Canvas {
     ///
     /// [`CanvasError::NoMasks`] where it holds none.
     pub fn infill(tokens: Vec<TokenId>, mask: TokenId) -> Result<Self, CanvasError> {
-        if tokens.contains(&mask) { Ok(Self { tokens, mask }) } else { Err(CanvasError::NoMasks) }
+        let response = places(&tokens, mask);
+        if response.is_empty() {
+            return Err(CanvasError::NoMasks);
+        }
+        Ok(Self { tokens, mask, response })
     }
 
     /// All tokens, masks included.
@@ -67,10 +74,43 @@ impl Canvas {
         self.mask
     }
 
+    /// The positions that were masked at the start, ascending: those that may change.
+    pub fn response(&self) -> &[usize] {
+        &self.response
+    }
+
     /// The masked positions, ascending.
     pub fn masked(&self) -> Vec<usize> {
-        (0..self.tokens.len()).filter(|&i| self.tokens[i] == self.mask).collect()
+        places(&self.tokens, self.mask)
     }
+
+    /// Whether `position` is masked.
+    pub fn is_masked(&self, position: usize) -> bool {
+        self.tokens[position] == self.mask
+    }
+
+    /// Puts `token` where the response has `position`.
+    pub fn commit(&mut self, position: usize, token: TokenId) {
+        debug_assert!(self.response.binary_search(&position).is_ok(), "{position} is fixed");
+        self.tokens[position] = token;
+    }
+
+    /// Masks `position` of the response again.
+    pub fn remask(&mut self, position: usize) {
+        self.commit(position, self.mask);
+    }
+
+    /// The tokens with everything but the response masked: what a network predicts of a
+    /// text whose condition it does not know.
+    pub fn unconditional(&self) -> Vec<TokenId> {
+        let mut tokens = vec![self.mask; self.tokens.len()];
+        self.response.iter().for_each(|&position| tokens[position] = self.tokens[position]);
+        tokens
+    }
+}
+
+fn places(tokens: &[TokenId], wanted: TokenId) -> Vec<usize> {
+    (0..tokens.len()).filter(|&i| tokens[i] == wanted).collect()
 }
 
 #[cfg(test)]
@@ -79,9 +119,13 @@ mod tests {
 
     #[test]
     fn a_continuation_masks_what_follows_the_prompt() {
-        let canvas = Canvas::continuation(&[5, 6], 2, 9).unwrap();
+        let mut canvas = Canvas::continuation(&[5, 6], 2, 9).unwrap();
         assert_eq!(canvas.tokens(), [5, 6, 9, 9]);
-        assert_eq!(canvas.masked(), [2, 3]);
+        canvas.commit(3, 7);
+        assert_eq!((canvas.masked(), canvas.response()), (vec![2], &[2, 3][..]));
+        assert_eq!(canvas.unconditional(), [9, 9, 9, 7]);
+        canvas.remask(3);
+        assert_eq!(canvas, Canvas::continuation(&[5, 6], 2, 9).unwrap());
     }
 
     #[test]

@@ -28,7 +28,7 @@
 //!             DenseLogits::new(logits, 2)?.read(query, ask)
 //!         };
 //!         let candidates = queries.iter().map(row).collect::<Result<_, _>>()?;
-//!         Ok(Prediction { candidates, mixture: None })
+//!         Ok(Prediction { candidates, ..Prediction::default() })
 //!     }
 //! }
 //!
@@ -48,14 +48,18 @@ mod candidate;
 mod canvas;
 mod dense;
 mod error;
+mod memory;
 mod predictor;
+mod transition;
 
-pub use ask::{Ask, Query};
+pub use ask::{Ask, Crossing, Query, Shaping, TopP};
 pub use candidate::{Candidate, Ranked, Target};
 pub use canvas::{Canvas, CanvasError};
-pub use dense::DenseLogits;
+pub use dense::{DenseLogits, predict_dense};
 pub use error::ModelError;
+pub use memory::Memory;
 pub use predictor::{MaskPredictor, Mixture, Prediction};
+pub use transition::{Affine, Measure, Transition};
 
 /// A vocabulary index.
 pub type TokenId = u32;

@@ -1,6 +1,6 @@
 //! A mask predictor: one forward pass gives `p(x₀ⁱ | x_t)` everywhere.
 
-use crate::{Ask, Candidate, ModelError, Query};
+use crate::{Ask, Candidate, Memory, ModelError, Query};
 
 /// A masked-diffusion network as whoever asks it sees it.
 ///
@@ -18,12 +18,15 @@ pub trait MaskPredictor {
 }
 
 /// The answers to a batch of queries.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Prediction {
-    /// One list per query, one entry per asked position, in the order asked.
+    /// One list per query, one entry per asked position and then per shadow, in the
+    /// order asked.
     pub candidates: Vec<Vec<Candidate>>,
     /// The summed distributions, where [`Ask::mixture`] wanted them.
     pub mixture: Option<Mixture>,
+    /// One per query, where [`Ask::remember`] wanted them; otherwise none.
+    pub memories: Vec<Memory>,
 }
 
 /// Distributions summed over queries, ordinal by ordinal.

@@ -64,6 +64,7 @@ impl ModelArguments {
             device: self.compute.device,
             dtype: self.compute.dtype,
             batch_tokens: self.compute.batch_tokens,
+            ..LoadOptions::default()
         };
         Ok(Model::load(source, options)?)
     }

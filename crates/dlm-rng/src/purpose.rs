@@ -13,9 +13,9 @@ pub enum Purpose {
     Token = 0,
     /// Which masked position comes first.
     Order = 1,
-    /// Which committed tokens turn back into masks.
+    /// Which committed tokens turn back into noise.
     Remask = 2,
-    /// Gaussian noise of a continuous sampler or of its start.
+    /// Noise: Gaussian of a continuous sampler, uniform tokens of a discrete one.
     Noise = 3,
     /// A diffusion time.
     Time = 4,
@@ -29,4 +29,6 @@ pub enum Purpose {
     Data = 8,
     /// Inputs of a test.
     Test = 9,
+    /// Which masked positions an ancestral step reveals.
+    Reveal = 10,
 }

@@ -2,8 +2,11 @@
 //! float64 Gumbel noise over the vocabulary, the way published samplers draw.
 //!
 //! Both start from hidden states of width 32 at 128 positions, so that the network's
-//! body is next to nothing; the row `1 position` says how little. Both give a token
-//! and its probability; the readout also gives entropy, margin and the best three.
+//! body is next to nothing; the row `1 position` says how little, and the row `head`
+//! what the last matrix alone costs, which every way pays. Both give a token and its
+//! probability; the readout also gives entropy, margin and the best three. A sampler
+//! asks only for what is still masked in its block, say for 32 positions of 128, where
+//! the published way computes all.
 //! Memory is the growth of the process's peak resident size during one call, after a
 //! call for one position, each in a fresh process (Linux only).
 //!
@@ -33,7 +36,11 @@ type Failure = Box<dyn std::error::Error>;
 /// Llama-sized vocabularies between a toy's and LLaDA's own.
 const VOCABS: [usize; 3] = [512, 49_152, 126_464];
 const POSITIONS: usize = 128;
+const BLOCK: usize = 32;
 const WIDTH: usize = 32;
+
+/// Logits that the readout holds at once.
+const HEAD_BYTES: usize = 26 << 20;
 
 /// Tells a child process whose memory to measure: a way's name, a vocabulary, a folder.
 const MEMORY: &str = "DLM_READOUT_MEMORY";
@@ -43,10 +50,14 @@ const MEMORY: &str = "DLM_READOUT_MEMORY";
 enum Way {
     /// This crate, asked for one position: what the body costs.
     OnePosition,
+    /// The last matrix alone, as many rows at a time as the readout takes.
+    Head,
     /// This crate, most probable tokens.
     Best,
     /// This crate, tokens drawn at temperature 1.
     Drawn,
+    /// The same for the positions of one block.
+    Block,
     /// Argmax and softmax, as published samplers do at temperature 0.
     Argmax,
     /// Gumbel noise that somebody else has drawn.
@@ -55,10 +66,12 @@ enum Way {
     Gumbel,
 }
 
-const WAYS: [(Way, &str); 6] = [
+const WAYS: [(Way, &str); 8] = [
     (Way::OnePosition, "readout, 1 position"),
+    (Way::Head, "head"),
     (Way::Best, "readout, T = 0"),
     (Way::Drawn, "readout, T = 1"),
+    (Way::Block, "readout, T = 1, 32 positions"),
     (Way::Argmax, "argmax + softmax, T = 0"),
     (Way::NoiseGiven, "Gumbel, T = 1, noise given"),
     (Way::Gumbel, "Gumbel, T = 1"),
@@ -84,7 +97,7 @@ impl Bench {
             adapter: None,
         };
         let (device, dtype) = (DeviceChoice::Cpu, DtypeChoice::F32);
-        let model = Model::load(source, LoadOptions { device, dtype, batch_tokens: None })?;
+        let model = Model::load(source, LoadOptions { device, dtype, ..LoadOptions::default() })?;
         let uniform = |i: usize| Key::new(1).position(i as u64).uniform();
         Ok(Self {
             model,
@@ -106,8 +119,17 @@ impl Bench {
     fn run(&mut self, way: Way, positions: usize, given: Option<&Tensor>) -> Result<(), Failure> {
         match way {
             Way::OnePosition => self.read(1, 1.0),
+            Way::Head => {
+                let piece = ((HEAD_BYTES / (4 * self.vocab)).max(1) as i64).min(positions as i64);
+                let hidden = self.hidden.f_narrow(0, 0, positions as i64)?;
+                for hidden in hidden.f_split(piece, 0)? {
+                    let _ = black_box(hidden.f_linear::<Tensor>(&self.head, None)?);
+                }
+                Ok(())
+            }
             Way::Best => self.read(positions, 0.0),
             Way::Drawn => self.read(positions, 1.0),
+            Way::Block => self.read(positions.min(BLOCK), 1.0),
             Way::Argmax => self.gumbel(positions, None),
             Way::NoiseGiven => self.gumbel(positions, given),
             Way::Gumbel => {
@@ -247,20 +269,22 @@ fn status(field: &str) -> Result<u64, Failure> {
 
 fn print(table: &BTreeMap<(usize, Way), (Duration, Option<u64>)>) {
     println!("\n{POSITIONS} positions; × is against the readout that gives the same tokens");
-    println!("{:>7}  {:<27} {:>11} {:>7} {:>11}", "V", "way", "time", "×", "memory");
+    println!("{:>7}  {:<28} {:>11} {:>7} {:>11}", "V", "way", "time", "×", "memory");
     for ((vocab, way), (time, memory)) in table {
         let name = WAYS.iter().find(|(other, _)| other == way).map_or("", |(_, name)| name);
         let ours = match way {
-            Way::OnePosition => None,
+            Way::OnePosition | Way::Head => None,
             Way::Best | Way::Argmax => table.get(&(*vocab, Way::Best)),
-            Way::Drawn | Way::NoiseGiven | Way::Gumbel => table.get(&(*vocab, Way::Drawn)),
+            Way::Drawn | Way::Block | Way::NoiseGiven | Way::Gumbel => {
+                table.get(&(*vocab, Way::Drawn))
+            }
         };
         let ratio = ours.map(|(ours, _)| time.as_secs_f64() / ours.as_secs_f64());
         let ratio = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
         let memory = memory
             .map_or(String::new(), |bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
         let time = format!("{:.3} ms", time.as_secs_f64() * 1e3);
-        println!("{vocab:>7}  {name:<27} {time:>11} {ratio:>7} {memory:>11}");
+        println!("{vocab:>7}  {name:<28} {time:>11} {ratio:>7} {memory:>11}");
     }
 }
 

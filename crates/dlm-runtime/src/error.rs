@@ -49,7 +49,8 @@ pub enum Error {
     /// The network is none of those this crate knows.
     #[error(
         "{path}: architectures: \"{found}\" is unknown; known are LLaDA (LLaDAModelLM), \
-         Dream (DreamModel), Llama (LlamaForCausalLM) and BERT (BertForMaskedLM)"
+         LLaDA-MoE (LLaDAMoEModelLM), Dream (DreamModel), MDLM (MDLM), Llama (LlamaForCausalLM) \
+         and BERT (BertForMaskedLM)"
     )]
     UnknownArchitecture {
         /// The configuration.
@@ -93,6 +94,28 @@ pub enum Error {
          precision are at fault; try --dtype f32"
     )]
     NotANumber {
+        /// Index of the query in its batch.
+        sequence: usize,
+        /// Index of the position in its sequence.
+        position: usize,
+    },
+    /// The network and the shaping together leave a position no token.
+    #[error(
+        "sequence {sequence}, position {position}: every token is ruled out, by the network or \
+         by a ban: ban fewer tokens"
+    )]
+    NothingLeft {
+        /// Index of the query in its batch.
+        sequence: usize,
+        /// Index of the position in its sequence.
+        position: usize,
+    },
+    /// A transition has nothing to draw from.
+    #[error(
+        "sequence {sequence}, position {position}: the weights of the transition do not add up \
+         to a positive, finite number: see to its coefficients"
+    )]
+    NoWeight {
         /// Index of the query in its batch.
         sequence: usize,
         /// Index of the position in its sequence.

@@ -37,7 +37,7 @@ pub use checkpoint::{Attention, Diffusion, Download, Hub, ModelFile, Source};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::{Error, TensorProblem};
 pub use model::{Description, LoadOptions, Model};
-pub use network::Family;
+pub use network::{Family, Parametrisation};
 pub use processor::{LIBTORCH_VERSION, set_threads, threads};
 pub use text::TextCodec;
 

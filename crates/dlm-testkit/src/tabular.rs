@@ -1,6 +1,11 @@
 //! A joint distribution over short words, and the exact conditionals of it.
 
-use dlm_core::{Ask, DenseLogits, MaskPredictor, Mixture, ModelError, Prediction, Query, TokenId};
+use dlm_core::{
+    Ask, DenseLogits, MaskPredictor, ModelError, Prediction, Query, TokenId, predict_dense,
+};
+use dlm_rng::Key;
+
+use crate::dirichlet::dirichlet;
 
 /// A joint distribution over words of `length` tokens out of `vocab`.
 ///
@@ -30,6 +35,12 @@ pub enum TabularError {
         /// Their sum.
         sum: f64,
     },
+    /// A random table's concentration is not above 0.
+    #[error("the concentration is {value}: give a finite number above 0")]
+    Concentration {
+        /// What was given.
+        value: f64,
+    },
 }
 
 impl Tabular {
@@ -48,6 +59,25 @@ impl Tabular {
             return Err(TabularError::NotADistribution { sum });
         }
         Ok(Self { length, vocab, joint })
+    }
+
+    /// A random table from a symmetric Dirichlet distribution: below a `concentration` of 1
+    /// few words have most of the mass, far above it all are about alike.
+    ///
+    /// # Errors
+    ///
+    /// Where `concentration` is not above 0, or there is no token to make words of.
+    pub fn random(
+        length: usize,
+        vocab: usize,
+        concentration: f64,
+        key: Key,
+    ) -> Result<Self, TabularError> {
+        if !concentration.is_finite() || concentration <= 0.0 {
+            return Err(TabularError::Concentration { value: concentration });
+        }
+        let words = vocab.pow(length as u32);
+        Self::new(length, vocab, dirichlet(words, concentration, &mut key.stream()))
     }
 
     /// The mask's id.
@@ -84,13 +114,12 @@ impl Tabular {
         p
     }
 
-    fn logits(&self, query: &Query<'_>) -> Result<DenseLogits, ModelError> {
-        if query.tokens.len() != self.length {
-            let found = query.tokens.len();
-            let problem = format!("a word has {} tokens, not {found}", self.length);
+    fn logits(&self, tokens: &[TokenId], positions: &[usize]) -> Result<DenseLogits, ModelError> {
+        if tokens.len() != self.length {
+            let problem = format!("a word has {} tokens, not {}", self.length, tokens.len());
             return Err(ModelError::new(problem));
         }
-        let rows = query.positions.iter().flat_map(|&i| self.conditional(query.tokens, i));
+        let rows = positions.iter().flat_map(|&i| self.conditional(tokens, i));
         DenseLogits::new(rows.map(|p| p.ln() as f32).collect(), self.vocab)
     }
 }
@@ -101,27 +130,16 @@ impl MaskPredictor for Tabular {
     }
 
     fn predict(&mut self, queries: &[Query<'_>], ask: &Ask<'_>) -> Result<Prediction, ModelError> {
-        let mut candidates = Vec::with_capacity(queries.len());
-        let mut sum: Vec<f32> = Vec::new();
-        for query in queries {
-            let logits = self.logits(query)?;
-            candidates.push(logits.read(query, ask)?);
-            let rows = (0..query.positions.len()).flat_map(|row| logits.probabilities(row));
-            for (index, p) in rows.enumerate().filter(|_| ask.mixture) {
-                match sum.get_mut(index) {
-                    Some(total) => *total += p as f32,
-                    None => sum.push(p as f32),
-                }
-            }
-        }
-        let mixture = Mixture { sum, vocab: self.vocab, queries: queries.len() };
-        Ok(Prediction { candidates, mixture: ask.mixture.then_some(mixture) })
+        predict_dense(queries, ask, self.mask(), |tokens, positions, _| {
+            self.logits(tokens, positions)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use dlm_core::{Ask, MaskPredictor, Query};
+    use dlm_rng::{Key, Purpose};
     use proptest::prelude::*;
 
     use super::{Tabular, TabularError};
@@ -145,6 +163,12 @@ mod tests {
         assert_eq!(size.unwrap_err(), TabularError::Size { expected: 4, found: 1 });
         assert!(Tabular::new(1, 2, vec![0.7, 0.7]).is_err());
         assert!(Tabular::new(1, 2, vec![1.5, -0.5]).is_err());
+        let key = Key::new(1).purpose(Purpose::Test);
+        assert_eq!(Tabular::random(2, 3, 0.5, key).unwrap().joint().len(), 9);
+        for value in [0.0, -1.0, f64::INFINITY] {
+            let refused = Tabular::random(2, 3, value, key).unwrap_err();
+            assert_eq!(refused, TabularError::Concentration { value });
+        }
     }
 
     proptest! {

@@ -5,13 +5,17 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{adapter, config::Config};
-use crate::{Error, network::Family};
+use crate::{
+    Error,
+    network::{Family, Parametrisation},
+};
 
 /// The settings that turn a transformer into a masked diffusion model.
 ///
 /// This is the one home of the mask id. It is sought in config.json, then in an
-/// adapter's diffusion_config.json, then as the mask token of the tokenizer; what
-/// an adapter says of the network wins over what the architecture implies.
+/// adapter's diffusion_config.json, then as the mask token of the tokenizer; MDLM's is the
+/// last of its vocabulary where none of these names one. What an adapter says of the
+/// network wins over what the architecture implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Diffusion {
     /// The mask, where the checkpoint has one; an autoregressive model has none.
@@ -22,8 +26,10 @@ pub struct Diffusion {
     pub shifted: bool,
     /// Whether the mask itself may be predicted. Published checkpoints let it,
     /// although they never do; adapters of this project rule it out, because their
-    /// mask is a token that the base already had.
+    /// mask is a token that the base already had. Of MDLM the parametrisation says more.
     pub predicts_mask: bool,
+    /// How MDLM's output is read; absent in other families, whose logits are logits.
+    pub parametrisation: Option<Parametrisation>,
     /// The token that ends a text, where config.json or the adapter names one.
     pub end_of_sequence: Option<u32>,
 }
@@ -55,13 +61,24 @@ impl Diffusion {
             attention,
             shifted: family.is_shifted(),
             predicts_mask: true,
+            parametrisation: family.parametrisation(config)?,
             end_of_sequence: config.token("eos_token_id")?,
         };
         if let Some(folder) = adapter {
             settings.adapt(&Config::read(&folder.join(adapter::FILES[2]))?, vocab)?;
         }
-        settings.mask = settings.mask.or(mask_token);
+        settings.mask = settings.mask.or(mask_token).or(family.appended_mask(vocab));
         Ok(settings)
+    }
+
+    /// Reads the output as `chosen` says, where that is said.
+    pub(crate) fn parametrise(&mut self, chosen: Option<Parametrisation>) -> Result<(), Error> {
+        if chosen.is_some() && self.parametrisation.is_none() {
+            let problem = "a parametrisation was chosen, and only MDLM has one: leave it out";
+            return Err(Error::Ask(problem.to_string()));
+        }
+        self.parametrisation = chosen.or(self.parametrisation);
+        Ok(())
     }
 
     fn adapt(&mut self, adapter: &Config, vocab: i64) -> Result<(), Error> {

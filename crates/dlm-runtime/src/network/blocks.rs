@@ -1,9 +1,8 @@
 //! What transformers are made of: linear maps, norms, attention, gated layers.
 
-use std::ops::Range;
-
 use tch::{Kind, Tensor};
 
+use super::pack::Sequence;
 use crate::{Error, checkpoint::Loader};
 
 /// `y = x·Wᵀ + b`, `W [out, in]`.
@@ -87,18 +86,24 @@ impl SwiGlu {
         let gate = self.gate.apply(x)?.f_silu_()?.f_mul_(&self.up.apply(x)?)?;
         self.down.apply(&gate)
     }
+
+    /// Its three products, as `(in, out)`.
+    pub(crate) fn products(&self) -> [(i64, i64); 3] {
+        [&self.gate, &self.up, &self.down].map(Linear::shape)
+    }
 }
 
 /// `softmax(q·kᵀ/√d)·v` within each sequence of a pack.
 ///
 /// `q [tokens, heads, d]`; `k`, `v` `[tokens, groups, d]`, where a group of query
 /// heads shares one key and value (Ainslie et al. 2023); gives
-/// `[tokens, heads·d]`.
+/// `[tokens, heads·d]`. A sequence's own tokens see all of them, or with `causal` those
+/// up to themselves; its shadows see what their [`Sight`](super::pack::Sight) says.
 pub(crate) fn attention(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
-    sequences: &[Range<i64>],
+    sequences: &[Sequence],
     causal: bool,
 ) -> Result<Tensor, Error> {
     let (tokens, heads, width) = q.size3()?;
@@ -114,25 +119,35 @@ pub(crate) fn attention(
     let by_head = |x: &Tensor| x.f_transpose(0, 1)?.f_contiguous();
     let (k, v) = (by_head(&k)?, by_head(&v)?);
     let mixed = q.f_empty_like()?;
-    for range in sequences {
-        let length = range.end - range.start;
-        let rows = |x: &Tensor| x.f_narrow(0, range.start, length);
-        let batch = |x: &Tensor| x.f_narrow(1, range.start, length)?.f_unsqueeze(0);
+    // The rows `from..end` look at the rows `start..until`.
+    let look = |[from, end]: [i64; 2], [start, until]: [i64; 2], seen: Option<&Tensor>| {
+        let length = end - from;
+        let rows = |x: &Tensor| x.f_narrow(0, from, length);
+        let batch = |x: &Tensor| x.f_narrow(1, start, until - start)?.f_unsqueeze(0);
         let q = rows(q)?.f_view([length, heads / stacked, stacked, width])?;
         let q = q.f_permute([1, 2, 0, 3])?.f_reshape([1, heads / stacked, -1, width])?;
+        let seen = seen.map(|seen| seen.f_repeat([stacked, 1])).transpose()?;
         let y = Tensor::f_scaled_dot_product_attention(
             &q,
             &batch(&k)?,
             &batch(&v)?,
-            None::<&Tensor>,
+            seen.as_ref(),
             0.0,
-            causal,
+            causal && seen.is_none(),
             None,
             false,
         )?;
         // Devices differ in how they lay the result out, so it may have to be copied.
         let y = y.f_reshape([heads, length, width])?.f_transpose(0, 1)?;
         rows(&mixed)?.f_copy_(&y)?;
+        Ok::<(), Error>(())
+    };
+    for sequence in sequences {
+        let (start, own_end, end) = (sequence.start, sequence.own_end(), sequence.end);
+        look([start, own_end], [start, own_end], None)?;
+        if let Some(sight) = &sequence.sight {
+            look([own_end, end], [start, end], Some(&sight.seen))?;
+        }
     }
     Ok(mixed.f_view([tokens, heads * width])?)
 }

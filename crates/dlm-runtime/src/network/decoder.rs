@@ -1,14 +1,16 @@
-//! The pre-norm transformer that LLaDA, Dream and Llama share.
+//! The pre-norm transformer that LLaDA, LLaDA-MoE, Dream and Llama share.
 //!
-//! `h ← h + W_o·attention(norm(h))`, `h ← h + swiglu(norm(h))`, once per block.
-//! The families differ in how their tensors are called, in biases, in who may
-//! look at whom and in which row predicts which position; nothing else.
+//! `h ← h + W_o·attention(norm(h))`, `h ← h + f(norm(h))`, once per block, where `f` is a
+//! gated layer or a mixture of them. The families differ in how their tensors are
+//! called, in biases, in whether heads have norms of their own, in who may look at whom
+//! and in which row predicts which position; nothing else.
 
 use tch::Tensor;
 
 use super::{
     Network,
     blocks::{Linear, RmsNorm, SwiGlu, attention},
+    mixture::Mixture,
     pack::Pack,
     rotary::Rotary,
 };
@@ -49,9 +51,35 @@ pub(crate) struct Block {
     query: Linear,
     key: Linear,
     value: Linear,
+    /// Norms of every head's query and key.
+    head_norms: Option<[RmsNorm; 2]>,
     output: Linear,
     feed_norm: RmsNorm,
-    feed: SwiGlu,
+    feed: Feed,
+}
+
+/// What follows attention in a block.
+pub(crate) enum Feed {
+    /// One layer for all tokens.
+    Dense(SwiGlu),
+    /// A few of many layers for each token.
+    Sparse(Mixture),
+}
+
+impl Feed {
+    fn apply(&self, x: &Tensor) -> Result<Tensor, Error> {
+        match self {
+            Self::Dense(layer) => layer.apply(x),
+            Self::Sparse(mixture) => mixture.apply(x),
+        }
+    }
+
+    fn products(&self) -> Vec<(i64, i64)> {
+        match self {
+            Self::Dense(layer) => layer.products().to_vec(),
+            Self::Sparse(mixture) => mixture.products(),
+        }
+    }
 }
 
 /// What a family calls the parts of a block.
@@ -90,7 +118,26 @@ impl Block {
         names: &PartNames,
         shape: BlockShape,
     ) -> Result<Self, Error> {
-        let BlockShape { width, inner, heads, eps, .. } = shape;
+        let linear = |name: &str, out: i64, into: i64| {
+            Linear::load(loader, &format!("{prefix}.{name}"), [out, into], shape.feed_biased)
+        };
+        let feed = SwiGlu {
+            gate: linear(names.gate, shape.inner, shape.width)?,
+            up: linear(names.up, shape.inner, shape.width)?,
+            down: linear(names.down, shape.width, shape.inner)?,
+        };
+        Self::around(Feed::Dense(feed), loader, prefix, names, shape)
+    }
+
+    /// Loads what surrounds `feed` in a block.
+    pub(crate) fn around(
+        feed: Feed,
+        loader: &Loader<'_>,
+        prefix: &str,
+        names: &PartNames,
+        shape: BlockShape,
+    ) -> Result<Self, Error> {
+        let BlockShape { width, heads, eps, .. } = shape;
         let (asked, answered) = (heads.queries * heads.width, heads.groups * heads.width);
         let norm = |name: &str| RmsNorm::load(loader, &format!("{prefix}.{name}"), width, eps);
         let linear = |name: &str, out: i64, into: i64, biased: bool| {
@@ -103,12 +150,14 @@ impl Block {
             value: linear(names.value, answered, width, shape.qkv_biased)?,
             output: linear(names.output, width, asked, shape.output_biased)?,
             feed_norm: norm(names.feed_norm)?,
-            feed: SwiGlu {
-                gate: linear(names.gate, inner, width, shape.feed_biased)?,
-                up: linear(names.up, inner, width, shape.feed_biased)?,
-                down: linear(names.down, width, inner, shape.feed_biased)?,
-            },
+            feed,
+            head_norms: None,
         })
+    }
+
+    /// The same block with norms of every head's query and key.
+    pub(crate) fn with_head_norms(self, query: RmsNorm, key: RmsNorm) -> Self {
+        Self { head_norms: Some([query, key]), ..self }
     }
 }
 
@@ -131,8 +180,8 @@ impl Network for Decoder {
 
     fn products(&self) -> Vec<(i64, i64)> {
         let of = |b: &Block| {
-            [&b.query, &b.key, &b.value, &b.output, &b.feed.gate, &b.feed.up, &b.feed.down]
-                .map(Linear::shape)
+            let around = [&b.query, &b.key, &b.value, &b.output].map(Linear::shape);
+            around.into_iter().chain(b.feed.products()).collect::<Vec<_>>()
         };
         self.blocks.iter().flat_map(of).collect()
     }
@@ -147,8 +196,14 @@ impl Decoder {
         rotary: &Rotary,
     ) -> Result<Tensor, Error> {
         let Heads { queries, groups, width, .. } = self.heads;
-        let q = rotary.turn(&block.query.apply(x)?.f_view([-1, queries, width])?)?;
-        let k = rotary.turn(&block.key.apply(x)?.f_view([-1, groups, width])?)?;
+        let mut q = block.query.apply(x)?;
+        let mut k = block.key.apply(x)?;
+        if let Some([query, key]) = &block.head_norms {
+            q = query.apply(&q.f_view([-1, width])?)?;
+            k = key.apply(&k.f_view([-1, width])?)?;
+        }
+        let q = rotary.turn(&q.f_view([-1, queries, width])?)?;
+        let k = rotary.turn(&k.f_view([-1, groups, width])?)?;
         let v = block.value.apply(x)?.f_view([-1, groups, width])?;
         block.output.apply(&attention(&q, &k, &v, &pack.sequences, self.causal)?)
     }

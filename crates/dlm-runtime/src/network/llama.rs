@@ -12,7 +12,7 @@ use crate::{
     checkpoint::{Config, Loader},
 };
 
-const PARTS: PartNames = PartNames {
+pub(super) const PARTS: PartNames = PartNames {
     attention_norm: "input_layernorm",
     query: "self_attn.q_proj",
     key: "self_attn.k_proj",

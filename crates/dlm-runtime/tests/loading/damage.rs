@@ -15,7 +15,7 @@ use crate::{
 
 #[test]
 fn no_damage_to_a_configuration_makes_it_panic() {
-    for name in ["bert-tiny", "llada-tiny", "dream-tiny"] {
+    for name in ["bert-tiny", "llada-tiny", "dream-tiny", "llada-moe-tiny", "mdlm-tiny"] {
         damage(&Checkpoint::copy_of(name), "config.json", <[u8]>::len, 100);
     }
 }

@@ -9,6 +9,9 @@ fn every_published_layout_loads() {
     let layouts = [
         ("llada-tiny", "LLaDA"),
         ("llada-tiny-sharded", "LLaDA"),
+        ("llada-moe-tiny", "LLaDA-MoE"),
+        ("mdlm-tiny", "MDLM"),
+        ("mdlm-notime", "MDLM"),
         ("dream-tiny", "Dream"),
         ("bert-tiny", "BERT"),
         ("bert-tiny-legacy", "BERT"),

@@ -2,11 +2,11 @@
 
 use std::error::Error as _;
 
-use dlm_core::{Ask, MaskPredictor};
+use dlm_core::{Affine, Ask, Crossing, MaskPredictor, Measure, Query, Shaping, TopP, Transition};
 use dlm_runtime::{Error, Model};
 
 use crate::{
-    checkpoint::{Checkpoint, named, open},
+    checkpoint::{Checkpoint, fixture, named, open},
     questions::{Question, predict},
 };
 
@@ -147,6 +147,93 @@ fn an_ask_that_makes_no_sense_is_refused_by_name() {
     }
     // The same model still answers what makes sense.
     assert_eq!(predict(&mut model, &one(), &plain).candidates[0].len(), 3);
+}
+
+#[test]
+fn a_shaping_that_makes_no_sense_is_refused_by_name() {
+    let (bare, banned) = (Checkpoint::model("llama-tiny"), f32::NEG_INFINITY);
+    let folder = bare.write();
+    let mut model = open(folder.path(), Some(&fixture("models/llama-tiny-adapter")), None);
+    let question = [Question::new(320, 16, 4, 3, 1)];
+    // Token 16 is the mask, which the adapter rules out.
+    let all: Vec<(u32, f32)> = (0..320).filter(|&v| v != 16).map(|v| (v, banned)).collect();
+    let top_p = |mass| Some(TopP { mass, crossing: Crossing::Kept });
+    let plain = Shaping::default();
+    let cases: [(Shaping<'_>, &str); 10] = [
+        (Shaping { guidance: f64::NAN, ..plain }, "a guidance of NaN is not finite"),
+        (Shaping { biases: &[(320, 1.0)], ..plain }, "the biased token 320 is not below 320"),
+        (
+            Shaping { biases: &[(5, f32::NAN)], ..plain },
+            "the bias NaN of token 5 is not a number below infinity",
+        ),
+        (
+            Shaping { biases: &[(5, f32::INFINITY)], ..plain },
+            "the bias inf of token 5 is not a number below infinity",
+        ),
+        (
+            Shaping { biases: &all, ..plain },
+            "every token of the vocabulary is ruled out: ban fewer",
+        ),
+        (
+            Shaping { top_k: Some(0), ..plain },
+            "a truncation to the 0 most probable tokens leaves none",
+        ),
+        (Shaping { top_p: top_p(0.0), ..plain }, "a top-p mass of 0 is not in (0, 1]"),
+        (Shaping { top_p: top_p(1.5), ..plain }, "a top-p mass of 1.5 is not in (0, 1]"),
+        (Shaping { top_p: top_p(-0.5), ..plain }, "a top-p mass of -0.5 is not in (0, 1]"),
+        (Shaping { top_p: top_p(f64::NAN), ..plain }, "a top-p mass of NaN is not in (0, 1]"),
+    ];
+    for (shaping, message) in cases {
+        let ask = Ask { shaping, ..Ask::default() };
+        assert_eq!(refusal(&mut model, &question, &ask), ("ask", message.to_string()));
+    }
+    let some = Shaping { biases: &all[1..], ..plain };
+    let ask = Ask { shaping: some, ..Ask::default() };
+    let left = predict(&mut model, &question, &ask).candidates.remove(0);
+    assert!(left.iter().all(|c| (c.token, c.log_probability, c.entropy) == (0, 0.0, 0.0)));
+}
+
+#[test]
+fn a_query_whose_parts_do_not_fit_is_refused_by_name() {
+    let mut model = named("llada-tiny", None);
+    let good = Question::new(512, 501, 4, 3, 1);
+    let stay = |constant| Affine { constant, ..Affine::default() };
+    let transition = |constant| {
+        let measure = Measure::Probability;
+        Transition { measure, jump: Affine::default(), stay: stay(constant) }
+    };
+    let plain = good.query();
+    let cases: [(Query<'_>, &str); 9] = [
+        (Query { shadows: &[2, 7], ..plain }, "position 7 lies outside its 7 tokens"),
+        (Query { watched: &[vec![1]], ..plain }, "1 watched lists for 3 positions"),
+        (Query { uniforms: &[0.5; 2], ..plain }, "2 uniform numbers for 3 positions"),
+        (
+            Query { uniforms: &[0.5; 3], transitions: &[transition(1.0); 2], ..plain },
+            "2 transitions for 3 positions",
+        ),
+        (
+            Query { transitions: &[transition(1.0); 3], ..plain },
+            "0 uniform numbers for 3 positions",
+        ),
+        (
+            Query {
+                uniforms: &[0.5; 3],
+                transitions: &[transition(1.0), transition(f64::NAN), transition(1.0)],
+                ..plain
+            },
+            "transition 1 has a coefficient that is not finite",
+        ),
+        (Query { time: Some(1.5), ..plain }, "a time of 1.5 is not in [0, 1]"),
+        (Query { unconditional: Some(&[1, 2]), ..plain }, "2 unconditional tokens for 7"),
+        (
+            Query { unconditional: Some(&[512; 7]), ..plain },
+            "token 512 is not below the vocabulary of 512",
+        ),
+    ];
+    for (bad, message) in cases {
+        let error = model.predict(&[plain, bad], &Ask::default()).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), format!("sequence 1: {message}"));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use dlm_rng::{Key, Purpose};
-use dlm_runtime::{DeviceChoice, DtypeChoice, LoadOptions, Model, Source};
+use dlm_runtime::{DeviceChoice, DtypeChoice, Error, LoadOptions, Model, Source};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,6 +18,15 @@ pub(crate) fn fixture(path: &str) -> PathBuf {
 
 /// The model in `folder`, in f32 on the processor.
 pub(crate) fn open(folder: &Path, adapter: Option<&Path>, batch_tokens: Option<usize>) -> Model {
+    load(folder, adapter, LoadOptions { batch_tokens, ..LoadOptions::default() }).unwrap()
+}
+
+/// The same with other options, or why not.
+pub(crate) fn load(
+    folder: &Path,
+    adapter: Option<&Path>,
+    options: LoadOptions,
+) -> Result<Model, Error> {
     let source = Source {
         id: folder.display().to_string(),
         revision: None,
@@ -25,7 +34,7 @@ pub(crate) fn open(folder: &Path, adapter: Option<&Path>, batch_tokens: Option<u
         adapter: adapter.map(Path::to_path_buf),
     };
     let (device, dtype) = (DeviceChoice::Cpu, DtypeChoice::F32);
-    Model::load(source, LoadOptions { device, dtype, batch_tokens }).unwrap()
+    Model::load(source, LoadOptions { device, dtype, ..options })
 }
 
 /// A fixture by its name; `base+adapter` puts an adapter on a base.

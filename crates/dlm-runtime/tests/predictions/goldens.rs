@@ -1,6 +1,7 @@
 //! The single-pass probe against what the reference implementations answered.
 
 use dlm_core::{Ask, MaskPredictor};
+use dlm_runtime::Model;
 use serde_json::Value;
 
 use crate::{
@@ -40,47 +41,54 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 #[test]
 fn the_probe_names_the_tokens_the_reference_named() {
-    for name in ["llada-tiny", "llada-gqa", "llada-tied", "dream-tiny", "bert-tiny"] {
-        let mut model = named(name, None);
-        let (question, answers) = probe(name);
-        assert_eq!(question.tokens[question.positions[0]], model.mask().unwrap(), "{name}");
-        assert_eq!(question.positions.len(), 128, "{name}");
-        let ask = Ask { top_k: 3, ..Ask::default() };
-        let candidates = predict(&mut model, &[question], &ask).candidates.remove(0);
-        let (mut compared, mut unclear) = (0, 0);
-        for (candidate, answer) in candidates.iter().zip(&answers) {
-            let at = format!("{name}, position {}", candidate.position);
-            assert_eq!(candidate.position as u64, answer["pos"].as_u64().unwrap(), "{at}");
-            let (ids, probabilities) = (numbers(&answer["ids"]), numbers(&answer["probs"]));
-            let margins = numbers(&answer["margins"]);
-            assert_eq!((candidate.top.len(), ids.len()), (3, 3), "{at}");
-            for rank in 0..3 {
-                let ours = candidate.top[rank].log_probability.exp();
-                let difference = (ours - probabilities[rank] as f32).abs();
-                assert!(difference < PROBABILITY, "{at}, rank {rank}: off by {difference}");
-                // A rank is sure where it is clear of the one before and the one after.
-                let above = if rank == 0 { 1.0 } else { margins[rank - 1] };
-                if CLEAR < above.min(margins[rank]) {
-                    assert_eq!(candidate.top[rank].token, ids[rank] as u32, "{at}, rank {rank}");
-                    compared += 1;
-                } else {
-                    unclear += 1;
-                }
-            }
-            assert_eq!(candidate.token, candidate.top[0].token, "{at}");
-            let margin = (f64::from(candidate.margin) - margins[0]).abs() as f32;
-            assert!(margin < PROBABILITY, "{at}: margin off by {margin}");
-        }
-        assert!(unclear * 10 < compared, "{name}: {unclear} of {compared} ranks are unclear");
+    let names =
+        ["llada-tiny", "llada-gqa", "llada-tied", "llada-moe-tiny", "dream-tiny", "bert-tiny"];
+    for name in names {
+        assert_probe(name, &mut named(name, None));
     }
+}
+
+/// Asserts that `model` answers the probe as the reference of that name did.
+#[track_caller]
+pub(crate) fn assert_probe(name: &str, model: &mut Model) {
+    let (question, answers) = probe(name);
+    assert_eq!(question.tokens[question.positions[0]], model.mask().unwrap(), "{name}");
+    assert_eq!(question.positions.len(), 128, "{name}");
+    let ask = Ask { top_k: 3, ..Ask::default() };
+    let candidates = predict(model, &[question], &ask).candidates.remove(0);
+    let (mut compared, mut unclear) = (0, 0);
+    for (candidate, answer) in candidates.iter().zip(&answers) {
+        let at = format!("{name}, position {}", candidate.position);
+        assert_eq!(candidate.position as u64, answer["pos"].as_u64().unwrap(), "{at}");
+        let (ids, probabilities) = (numbers(&answer["ids"]), numbers(&answer["probs"]));
+        let margins = numbers(&answer["margins"]);
+        assert_eq!((candidate.top.len(), ids.len()), (3, 3), "{at}");
+        for rank in 0..3 {
+            let ours = candidate.top[rank].log_probability.exp();
+            let difference = (ours - probabilities[rank] as f32).abs();
+            assert!(difference < PROBABILITY, "{at}, rank {rank}: off by {difference}");
+            // A rank is sure where it is clear of the one before and the one after.
+            let above = if rank == 0 { 1.0 } else { margins[rank - 1] };
+            if CLEAR < above.min(margins[rank]) {
+                assert_eq!(candidate.top[rank].token, ids[rank] as u32, "{at}, rank {rank}");
+                compared += 1;
+            } else {
+                unclear += 1;
+            }
+        }
+        assert_eq!(candidate.token, candidate.top[0].token, "{at}");
+        let margin = (f64::from(candidate.margin) - margins[0]).abs() as f32;
+        assert!(margin < PROBABILITY, "{at}: margin off by {margin}");
+    }
+    assert!(unclear * 10 < compared, "{name}: {unclear} of {compared} ranks are unclear");
 }
 
 #[test]
 fn shards_make_the_same_model() {
     let (question, _) = probe("llada-tiny");
     let questions = [question];
-    let answer =
-        |name| predict(&mut named(name, None), &questions, &Ask { top_k: 512, ..Ask::default() });
+    let ask = Ask { top_k: 512, ..Ask::default() };
+    let answer = |name| predict(&mut named(name, None), &questions, &ask).candidates;
     assert_eq!(answer("llada-tiny-sharded"), answer("llada-tiny"));
 }
 
@@ -91,6 +99,7 @@ fn statistics_follow_from_the_references_logits() {
         ("llada-tiny", "batch", "logits"),
         ("llada-gqa", "masked", "logits"),
         ("llada-tied", "masked", "logits"),
+        ("llada-moe-tiny", "masked", "logits"),
         ("dream-tiny", "text", "logits_shifted"),
         ("dream-tiny", "masked", "logits_shifted"),
         ("bert-tiny", "masked", "logits"),

@@ -7,10 +7,11 @@ use crate::{
     questions::{Question, distributions, predict},
 };
 
-const FIXTURES: [&str; 9] = [
+const FIXTURES: [&str; 10] = [
     "llada-tiny",
     "llada-gqa",
     "llada-tied",
+    "llada-moe-tiny",
     "dream-tiny",
     "bert-tiny",
     "bert-tiny-legacy",
@@ -111,7 +112,7 @@ fn the_same_call_gives_the_same_bytes() {
             top_k: 9,
             neighbours: true,
             expectations: &weights,
-            mixture: false,
+            ..Ask::default()
         };
         let first = predict(&mut model, &questions, &ask);
         // Debug prints every float so that it reads back as the same bits.

@@ -4,8 +4,15 @@
 mod adapter;
 mod asks;
 mod checkpoint;
+mod definition;
 mod goldens;
 mod independence;
 mod llama;
+mod mdlm;
+mod memory;
+mod mixtures;
 mod questions;
 mod readout;
+mod shadows;
+mod shaping;
+mod transitions;

@@ -1,6 +1,6 @@
 //! Owned queries, and whole distributions as a model gives them.
 
-use dlm_core::{Ask, DenseLogits, MaskPredictor, Prediction, Query, TokenId};
+use dlm_core::{Ask, Candidate, DenseLogits, MaskPredictor, Prediction, Query, TokenId};
 use dlm_runtime::Model;
 
 /// A [`Query`] that owns what it asks.
@@ -46,7 +46,7 @@ impl Question {
     /// The query.
     pub(crate) fn query(&self) -> Query<'_> {
         let Self { tokens, positions, uniforms, targets } = self;
-        Query { tokens, positions, uniforms, targets }
+        Query { uniforms, targets, ..Query::new(tokens, positions) }
     }
 }
 
@@ -62,17 +62,18 @@ pub(crate) fn distributions(model: &mut Model, questions: &[Question]) -> Vec<Ve
     let vocab = model.vocab();
     let whole = Ask { top_k: vocab, ..Ask::default() };
     let candidates = predict(model, questions, &whole).candidates;
-    let row = |candidate: &dlm_core::Candidate| {
-        let mut row = vec![f32::NAN; vocab];
-        for ranked in &candidate.top {
-            let possible = -1e20 < ranked.log_probability;
-            row[ranked.token as usize] =
-                if possible { ranked.log_probability } else { f32::NEG_INFINITY };
-        }
-        assert!(row.iter().all(|value| !value.is_nan()), "every token is listed once");
-        row
-    };
+    let row = |candidate| listed(candidate, vocab);
     candidates.iter().map(|list| list.iter().map(row).collect()).collect()
+}
+
+/// `ln p` of every token, of a candidate that lists all of them.
+pub(crate) fn listed(candidate: &Candidate, vocab: usize) -> Vec<f32> {
+    let mut row = vec![f32::NAN; vocab];
+    for ranked in &candidate.top {
+        row[ranked.token as usize] = ranked.log_probability;
+    }
+    assert!(row.iter().all(|value| !value.is_nan()), "every token is listed once");
+    row
 }
 
 /// Distributions in the form that the definition of a readout takes.

@@ -8,18 +8,9 @@ use dlm_runtime::Model;
 
 use crate::{
     checkpoint::{Checkpoint, named, open},
+    definition::{FIXTURES, LOGARITHM, PROBABILITY, agree, near},
     questions::{Question, dense, distributions, predict},
 };
-
-/// One family of each kind: in place, shifted, with a bias, with a token ruled out.
-const FIXTURES: [&str; 4] =
-    ["llada-tiny", "dream-tiny", "bert-tiny", "llama-tiny+llama-tiny-adapter"];
-
-/// Rounding of f32 in a logarithm of up to −30, or in a sum over the vocabulary.
-const LOGARITHM: f32 = 2e-5;
-
-/// Rounding of f32 in a probability.
-const PROBABILITY: f32 = 5e-6;
 
 /// Positions in any order, some twice, one, none; sequences of unlike length.
 fn questions(model: &Model) -> Vec<Question> {
@@ -41,59 +32,6 @@ fn questions(model: &Model) -> Vec<Question> {
 fn definition(model: &mut Model, questions: &[Question]) -> Vec<DenseLogits> {
     let vocab = model.vocab();
     distributions(model, questions).iter().map(|rows| dense(rows, vocab)).collect()
-}
-
-fn near(what: &str, ours: f32, theirs: f32, tolerance: f32) {
-    let difference = (ours - theirs).abs();
-    assert!(difference <= tolerance, "{what} is {ours}, by definition {theirs}: {difference}");
-}
-
-/// `ours` is `theirs` in everything but the draw; `p` is the distribution itself.
-fn agree(at: &str, ours: &Candidate, theirs: &Candidate, p: &[f64], ask: &Ask<'_>) {
-    assert_eq!(ours.position, theirs.position, "{at}");
-    near(&format!("{at}: entropy"), ours.entropy, theirs.entropy, LOGARITHM);
-    near(&format!("{at}: margin"), ours.margin, theirs.margin, PROBABILITY);
-    let of_token = p[ours.token as usize].ln() as f32;
-    near(&format!("{at}: ln p(token)"), ours.log_probability, of_token, LOGARITHM);
-
-    assert_eq!((ours.top.len(), theirs.top.len()), (ask.top_k, ask.top_k), "{at}");
-    for (rank, (a, b)) in ours.top.iter().zip(&theirs.top).enumerate() {
-        near(
-            &format!("{at}: ln p of rank {rank}"),
-            a.log_probability,
-            b.log_probability,
-            LOGARITHM,
-        );
-        // Where two tokens are as good as equal, either may come first.
-        let equal = (p[a.token as usize].ln() - p[b.token as usize].ln()).abs() < 1e-5;
-        assert!(a.token == b.token || equal, "{at}: rank {rank} is {} not {}", a.token, b.token);
-    }
-
-    assert_eq!(ours.expectations.len(), ask.expectations.len(), "{at}");
-    for ((a, b), weights) in
-        ours.expectations.iter().zip(&theirs.expectations).zip(ask.expectations)
-    {
-        let most = weights.iter().map(|w| w.abs()).fold(0.0, f32::max);
-        near(&format!("{at}: expectation"), *a, *b, most * PROBABILITY);
-    }
-
-    assert_eq!(ours.next_divergence.is_some(), theirs.next_divergence.is_some(), "{at}");
-    if let (Some(a), Some(b)) = (ours.next_divergence, theirs.next_divergence) {
-        assert!((0.0..=std::f32::consts::LN_2 + 1e-6).contains(&a), "{at}: divergence {a}");
-        near(&format!("{at}: divergence"), a, b, LOGARITHM);
-    }
-
-    assert_eq!(ours.target.is_some(), theirs.target.is_some(), "{at}");
-    if let (Some(a), Some(b)) = (ours.target, theirs.target) {
-        if b.log_probability.is_finite() {
-            near(&format!("{at}: ln p(target)"), a.log_probability, b.log_probability, LOGARITHM);
-        }
-        // Equals may fall on either side of the target.
-        let mine = f64::from(b.log_probability).exp();
-        let better = |slack: f64| p.iter().filter(|&&p| mine * slack < p).count() as u32;
-        let ranks = better(1.0 + 1e-5)..=better(1.0 - 1e-5);
-        assert!(ranks.contains(&a.rank), "{at}: rank {} of the target is not {ranks:?}", a.rank);
-    }
 }
 
 /// Runs every one of `asks` over `questions` and compares all statistics but draws.

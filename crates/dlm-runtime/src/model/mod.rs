@@ -1,16 +1,20 @@
 //! A loaded checkpoint: text in, candidates out.
 
+mod answer;
+mod checks;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use dlm_core::{Ask, Canvas, MaskPredictor, ModelError, Prediction, Query, TokenId};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use crate::{
     DeviceChoice, Diffusion, DtypeChoice, Error, Family, Source, TextCodec,
     checkpoint::{Adapter, Attention, Config, Loader, Weights, weight_files},
     device::{device_name, kind_name},
-    network::{Network, Pack, Shape},
-    readout::{Readout, Row},
+    network::{Network, Parametrisation, Shape},
 };
 
 /// How to load a checkpoint.
@@ -22,6 +26,8 @@ pub struct LoadOptions {
     pub dtype: DtypeChoice,
     /// How many tokens one forward pass takes at most; `None` suits the device.
     pub batch_tokens: Option<usize>,
+    /// How MDLM's output is read; `None` does as config.json says.
+    pub parametrisation: Option<Parametrisation>,
 }
 
 /// A diffusion language model on a device.
@@ -29,6 +35,15 @@ pub struct LoadOptions {
 /// As a [`MaskPredictor`] it answers for masked positions; with the causal base of
 /// an adapter and `targets` set to the tokens themselves, the same answers are the
 /// next-token log-probabilities of the autoregressive model.
+///
+/// Shadows are answered in the same forward pass as everything else: a mask that stands
+/// beside the known token sees all but that token and is seen by none. This equals
+/// masking the token up to what the other positions' hidden states, from the second
+/// block on, already know of it. A causal network has no shadows to offer.
+///
+/// A network that is told the diffusion time gets [`Query::time`]; a query without one is
+/// as old as it looks, the fraction of its tokens that are masks. Scores
+/// ([`Parametrisation::Sedd`]) need the time itself.
 pub struct Model {
     network: Box<dyn Network>,
     text: Option<TextCodec>,
@@ -62,12 +77,12 @@ impl Model {
             None => None,
         };
         let adapter_folder = source.adapter.as_deref();
-        let diffusion = Diffusion::find(family, &config, adapter_folder, mask_token)?;
+        let mut diffusion = Diffusion::find(family, &config, adapter_folder, mask_token)?;
+        diffusion.parametrise(options.parametrisation)?;
         let weights = Weights::open(&weight_files(&source.folder)?)?;
         let adapter = adapter_folder.map(Adapter::open).transpose()?;
         let loader = Loader::new(&weights, adapter.as_ref(), device, kind);
-        let causal = diffusion.attention == Attention::Causal;
-        let network = family.build(&config, &loader, causal)?;
+        let network = family.build(&config, &loader, &diffusion)?;
         loader.finish()?;
         let default_batch = match device {
             Device::Cpu => 1024,
@@ -147,7 +162,12 @@ impl Model {
     ///
     /// Where it exceeds the context or holds an id outside the vocabulary.
     pub fn check_canvas(&self, canvas: &Canvas) -> Result<(), Error> {
-        self.check(0, &Query::new(canvas.tokens(), &[]), &Ask::default())
+        self.check_query(0, &Query::new(canvas.tokens(), &[]), &Ask::default())
+    }
+
+    /// How MDLM's output is read; none in other families, whose logits are logits.
+    pub fn parametrisation(&self) -> Option<Parametrisation> {
+        self.diffusion.parametrisation
     }
 
     /// What the checkpoint is, for people and manifests.
@@ -167,6 +187,7 @@ impl Model {
             end_of_sequence: self.diffusion.end_of_sequence,
             causal: self.diffusion.attention == Attention::Causal,
             shifted: self.diffusion.shifted,
+            parametrisation: self.diffusion.parametrisation.map(|how| how.to_string()),
             chat_template: self.text.as_ref().is_some_and(TextCodec::has_template),
             device: device_name(self.device),
             dtype: kind_name(self.kind).to_string(),
@@ -192,120 +213,6 @@ impl Model {
     pub(crate) fn placement(&self) -> (Device, Kind, usize) {
         (self.device, self.kind, self.batch_tokens)
     }
-
-    fn check_length(&self, length: usize) -> Result<(), Error> {
-        let context = self.shape.context as usize;
-        if length <= context {
-            return Ok(());
-        }
-        Err(Error::Prompt(format!(
-            "prompt and masks take {length} tokens and the model's context has {context}: \
-             shorten the prompt or ask for fewer masks"
-        )))
-    }
-
-    fn check(&self, index: usize, query: &Query<'_>, ask: &Ask<'_>) -> Result<(), Error> {
-        let refuse = |problem: String| Err(Error::Ask(format!("sequence {index}: {problem}")));
-        let (tokens, positions) = (query.tokens.len(), query.positions.len());
-        if tokens == 0 {
-            return refuse("it is empty".into());
-        }
-        self.check_length(tokens)?;
-        let vocab = self.shape.vocab as u32;
-        let known = query.tokens.iter().chain(query.targets.iter().flatten());
-        if let Some(token) = known.copied().find(|&token| vocab <= token) {
-            return refuse(format!("token {token} is not below the vocabulary of {vocab}"));
-        }
-        if let Some(position) = query.positions.iter().find(|&&position| tokens <= position) {
-            return refuse(format!("position {position} lies outside its {tokens} tokens"));
-        }
-        if 0.0 < ask.temperature && query.uniforms.len() != positions {
-            let uniforms = query.uniforms.len();
-            return refuse(format!("{uniforms} uniform numbers for {positions} positions"));
-        }
-        if let Some(uniform) = query.uniforms.iter().find(|u| !(0.0..1.0).contains(*u)) {
-            return refuse(format!("a uniform number of {uniform} is not in [0, 1)"));
-        }
-        if !query.targets.is_empty() && query.targets.len() != positions {
-            let targets = query.targets.len();
-            return refuse(format!("{targets} targets for {positions} positions"));
-        }
-        Ok(())
-    }
-
-    fn check_ask(&self, queries: &[Query<'_>], ask: &Ask<'_>) -> Result<(), Error> {
-        let vocab = self.shape.vocab as usize;
-        if vocab < ask.top_k {
-            let problem = format!("top-k {} exceeds the vocabulary of {vocab}", ask.top_k);
-            return Err(Error::Ask(problem));
-        }
-        if !(0.0..f64::INFINITY).contains(&ask.temperature) {
-            let problem = format!("a temperature of {} is not 0 or above", ask.temperature);
-            return Err(Error::Ask(problem));
-        }
-        if let Some(weights) = ask.expectations.iter().find(|w| w.len() != vocab) {
-            let problem = format!("{} weights for a vocabulary of {vocab}", weights.len());
-            return Err(Error::Ask(problem));
-        }
-        if let Some(weight) = ask.expectations.iter().flatten().find(|w| !w.is_finite()) {
-            let problem = format!("a weight of {weight} has no expectation: use finite ones");
-            return Err(Error::Ask(problem));
-        }
-        let mut lengths = queries.iter().map(|query| query.positions.len());
-        let first = lengths.next().unwrap_or(0);
-        if ask.mixture && lengths.any(|length| length != first) {
-            let problem = "a mixture needs queries that ask for equally many positions";
-            return Err(Error::Ask(problem.to_string()));
-        }
-        queries.iter().enumerate().try_for_each(|(i, query)| self.check(i, query, ask))
-    }
-
-    fn answer(&self, queries: &[Query<'_>], ask: &Ask<'_>) -> Result<Prediction, Error> {
-        self.check_ask(queries, ask)?;
-        let ruled_out = self.diffusion.mask.filter(|_| !self.diffusion.predicts_mask);
-        let ordinals = queries.first().map_or(0, |query| query.positions.len());
-        let network = &*self.network;
-        let mut readout =
-            Readout::new(network, ask, self.shape.vocab, ruled_out, ordinals, self.device)?;
-        let mut candidates = Vec::with_capacity(queries.len());
-        let mut start = 0;
-        while start < queries.len() {
-            let end = start + fitting(&queries[start..], self.batch_tokens);
-            let batch = &queries[start..end];
-            let mut read = self.answer_pack(batch, start, &mut readout)?.into_iter();
-            let split = |query: &Query<'_>| (&mut read).take(query.positions.len()).collect();
-            candidates.extend(batch.iter().map(split).collect::<Vec<_>>());
-            start = end;
-        }
-        Ok(Prediction { candidates, mixture: readout.mixture(queries.len())? })
-    }
-
-    fn answer_pack(
-        &self,
-        batch: &[Query<'_>],
-        first: usize,
-        readout: &mut Readout<'_>,
-    ) -> Result<Vec<dlm_core::Candidate>, Error> {
-        let sequences: Vec<&[TokenId]> = batch.iter().map(|query| query.tokens).collect();
-        let pack = Pack::new(&sequences, self.device)?;
-        let mut places: Vec<i64> = Vec::new();
-        let mut rows: Vec<Row> = Vec::new();
-        for (index, (query, range)) in batch.iter().zip(&pack.sequences).enumerate() {
-            for (ordinal, &position) in query.positions.iter().enumerate() {
-                places.push(range.start + self.diffusion.row(position) as i64);
-                rows.push(Row {
-                    query: first + index,
-                    ordinal,
-                    position,
-                    uniform: query.uniforms.get(ordinal).copied().unwrap_or(0.0),
-                    target: query.targets.get(ordinal).copied().flatten(),
-                });
-            }
-        }
-        let places = Tensor::f_from_slice(&places)?.f_to_device(self.device)?;
-        let hidden = self.network.hidden(&pack)?.f_index_select(0, &places)?;
-        readout.read(&hidden, &rows)
-    }
 }
 
 impl MaskPredictor for Model {
@@ -327,7 +234,7 @@ pub struct Description {
     pub revision: Option<String>,
     /// The adapter's folder.
     pub adapter: Option<PathBuf>,
-    /// LLaDA, Dream, Llama or BERT.
+    /// LLaDA, LLaDA-MoE, Dream, MDLM, Llama or BERT.
     pub family: String,
     /// Numbers in the checkpoint's weights, the adapter's not counted.
     pub parameters: u64,
@@ -349,22 +256,15 @@ pub struct Description {
     pub causal: bool,
     /// Whether the logits for position `i` come out of row `i − 1`.
     pub shifted: bool,
+    /// How MDLM's output is read: subs, d3pm or sedd; absent in other families.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parametrisation: Option<String>,
     /// Whether prompts are put into a conversation.
     pub chat_template: bool,
     /// Where it computes.
     pub device: String,
     /// In what numbers it computes.
     pub dtype: String,
-}
-
-/// How many of `queries`, at least one, fit into `tokens` together.
-fn fitting(queries: &[Query<'_>], tokens: usize) -> usize {
-    let mut sum = 0;
-    let fits = queries.iter().take_while(|query| {
-        sum += query.tokens.len();
-        sum <= tokens
-    });
-    fits.count().max(1)
 }
 
 /// Loads the checkpoint in a folder with default options, for examples and tests.

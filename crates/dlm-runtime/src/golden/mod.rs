@@ -1,6 +1,9 @@
 //! Logits against what the reference implementations answered, checkpoint by
 //! checkpoint; tests/fixtures/README.md says where the numbers come from.
 
+mod mdlm;
+mod mixture;
+
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
@@ -15,12 +18,16 @@ fn fixture(path: &str) -> PathBuf {
 }
 
 fn model(name: &str, dtype: DtypeChoice) -> Model {
+    load(name, LoadOptions { dtype, ..LoadOptions::default() })
+}
+
+/// A fixture, on the processor.
+fn load(name: &str, options: LoadOptions) -> Model {
     let folder = fixture(&format!("models/{name}"));
     let mut quiet = |_: &crate::Download<'_>| ();
     let hub = &mut Hub::from_env(&mut quiet);
     let source = Source::find(&folder.to_string_lossy(), None, hub).unwrap();
-    let options = LoadOptions { device: DeviceChoice::Cpu, dtype, ..LoadOptions::default() };
-    Model::load(source, options).unwrap()
+    Model::load(source, LoadOptions { device: DeviceChoice::Cpu, ..options }).unwrap()
 }
 
 /// Tensors of a golden file.
@@ -80,7 +87,7 @@ fn largest(difference: &Tensor) -> f64 {
 
 #[test]
 fn f32_logits_agree_with_the_reference() {
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         (
             "llada-tiny",
             &[
@@ -90,6 +97,7 @@ fn f32_logits_agree_with_the_reference() {
         ),
         ("llada-gqa", &["masked", "batch", "leftpad", "long"]),
         ("llada-tied", &["masked", "batch", "leftpad", "long"]),
+        ("llada-moe-tiny", &["masked", "leftpad"]),
         ("dream-tiny", &["text", "masked", "batch", "leftpad", "rightpad", "long", "probe128"]),
         ("bert-tiny", &["masked", "rightpad", "pair"]),
         ("bert-tiny-legacy", &["masked"]),
