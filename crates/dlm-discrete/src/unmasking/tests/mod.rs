@@ -1,0 +1,13 @@
+//! Laws of masked samplers.
+
+mod asking;
+mod choosing;
+mod combinations;
+mod crediting;
+mod enumeration;
+mod exactness;
+mod goldens;
+mod hand;
+mod model;
+mod settling;
+mod stability;
