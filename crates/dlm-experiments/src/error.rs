@@ -35,7 +35,7 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A prompt cannot be probed.
+    /// A prompt cannot be used.
     #[error("prompt {index} of {path}: {source}")]
     Prompt {
         /// The file of prompts, or the command line.
@@ -52,8 +52,54 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] dlm_runtime::Error),
     /// A forward pass failed.
-    #[error("{}", chain(.0))]
+    #[error("{}", deepest(.0))]
     Prediction(#[from] dlm_core::ModelError),
+    /// An order weighs tokens by frequencies that nobody can count.
+    #[error(
+        "{folder} has no tokenizer, and the position-calibrated order needs one to count tokens \
+         in a reference text: add a tokenizer.json, or choose another --order"
+    )]
+    NoFrequencies {
+        /// The checkpoint's folder.
+        folder: PathBuf,
+    },
+    /// No sampler has this name.
+    #[error("--preset: {0}")]
+    Preset(#[from] dlm_discrete::presets::UnknownPreset),
+    /// A sampler could not run.
+    #[error(transparent)]
+    Sampling(dlm_discrete::unmasking::SampleError),
+    /// A jump sampler could not run.
+    #[error(transparent)]
+    Jumping(dlm_discrete::jump::JumpError),
+    /// A jump sampler was given a flag of masked samplers.
+    #[error(
+        "{flag}: only masked samplers have it, and this one lets every position jump, with --steps \
+         and --top-p: leave {flag} out, or choose another --preset"
+    )]
+    NotOfJumps {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// A rule on scores meets a network that predicts tokens.
+    #[error(
+        "the sampler reads scores, and the network's output is read as {found}: load an MDLM \
+         checkpoint with --parametrisation sedd, or choose another --preset"
+    )]
+    NoScores {
+        /// How its output is read.
+        found: String,
+    },
+    /// A likelihood could not be computed.
+    #[error("prompt {index} of {path}: {}", deepest(.source))]
+    Likelihood {
+        /// The file of prompts.
+        path: String,
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        source: dlm_discrete::likelihood::LikelihoodError,
+    },
     /// An estimate could not be made.
     #[error("{name}: {source}")]
     Estimate {
@@ -90,8 +136,25 @@ impl Error {
     }
 }
 
-/// The opaque error of the border says little; its source says it all.
-fn chain(error: &dlm_core::ModelError) -> String {
-    let source = std::error::Error::source(error);
-    source.map_or_else(|| error.to_string(), ToString::to_string)
+impl From<dlm_discrete::unmasking::SampleError> for Error {
+    fn from(error: dlm_discrete::unmasking::SampleError) -> Self {
+        match error {
+            dlm_discrete::unmasking::SampleError::Model(error) => Self::Prediction(error),
+            error => Self::Sampling(error),
+        }
+    }
+}
+
+impl From<dlm_discrete::jump::JumpError> for Error {
+    fn from(error: dlm_discrete::jump::JumpError) -> Self {
+        match error {
+            dlm_discrete::jump::JumpError::Model(error) => Self::Prediction(error),
+            error => Self::Jumping(error),
+        }
+    }
+}
+
+/// The opaque errors of the border say little; their innermost source says it all.
+fn deepest(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), deepest)
 }

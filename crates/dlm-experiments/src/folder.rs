@@ -21,7 +21,15 @@ const PROGRESS: &str = "progress.json";
 const LOCK: &str = "run.lock";
 
 /// Every file of rows that this program writes; no other is ever removed.
-const ROWS: [&str; 4] = ["probe.csv", "position.csv", "curves.csv", "estimates.csv"];
+const ROWS: [&str; 7] = [
+    "probe.csv",
+    "position.csv",
+    "curves.csv",
+    "estimates.csv",
+    "samples.csv",
+    "timing.csv",
+    "scores.csv",
+];
 
 /// The folder of one run.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod estimates;
 pub mod experiments;
 mod figures;
 mod folder;
+pub mod generation;
 mod loading;
 mod manifest;
 mod probe_data;
@@ -26,6 +27,7 @@ pub mod probing;
 mod prompts;
 mod reference_text;
 mod rules;
+pub mod scoring;
 mod spec;
 mod summary;
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dlm_runtime::{DeviceChoice, Download, DtypeChoice, Hub, LoadOptions, Model, Source};
+use dlm_runtime::{
+    DeviceChoice, Download, DtypeChoice, Hub, LoadOptions, Model, Parametrisation, Source,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Error;
@@ -17,6 +19,9 @@ pub struct ModelArguments {
     /// Folder of a LoRA adapter in PEFT's layout, merged into the model.
     #[arg(long, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
+    /// How MDLM's output is read: subs, d3pm or sedd; as config.json says if absent.
+    #[arg(long, value_name = "READING")]
+    pub parametrisation: Option<Parametrisation>,
     /// How the model computes.
     #[command(flatten)]
     pub compute: ComputeArguments,
@@ -64,7 +69,7 @@ impl ModelArguments {
             device: self.compute.device,
             dtype: self.compute.dtype,
             batch_tokens: self.compute.batch_tokens,
-            ..LoadOptions::default()
+            parametrisation: self.parametrisation,
         };
         Ok(Model::load(source, options)?)
     }

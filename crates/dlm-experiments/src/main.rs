@@ -2,10 +2,13 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use dlm_experiments::{ModelArguments, commands};
+use dlm_experiments::{
+    ModelArguments, commands,
+    generation::{Listener, SampleRow},
+};
 
 /// Diffusion language models, measured.
 #[derive(Parser)]
@@ -19,6 +22,10 @@ struct Program {
 enum Command {
     /// Predict every masked position after a prompt, in one forward pass.
     Probe(commands::ProbeArguments),
+    /// Continue prompts, or fill gaps, with a sampler.
+    Generate(Box<commands::GenerateArguments>),
+    /// Say how probable given answers are.
+    Score(Box<commands::ScoreArguments>),
     /// Say what a checkpoint is.
     Inspect(ModelArguments),
     /// Run an experiment from its spec.
@@ -30,18 +37,44 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Program::parse().command {
         Command::Probe(arguments) => commands::probe(&arguments),
+        Command::Generate(arguments) => commands::generate(&arguments, &mut Speaker),
+        Command::Score(arguments) => commands::score(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Run(arguments) => commands::run(&arguments),
         Command::Bench(arguments) => commands::bench(&arguments),
     };
     match done {
         Ok(text) => {
-            println!("{}", text.trim_end());
+            if !text.is_empty() {
+                println!("{}", text.trim_end());
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Samples go to standard output, everything about them to standard error. Samples are on
+/// disk by then, so nobody has to be there to read them.
+struct Speaker;
+
+impl Listener for Speaker {
+    fn note(&mut self, note: &str) {
+        eprintln!("{note}");
+    }
+
+    fn step(&mut self, line: &str) {
+        eprintln!("{line}");
+    }
+
+    fn finished(&mut self, row: &SampleRow, samples: usize) {
+        let mut out = std::io::stdout().lock();
+        if 1 < samples {
+            let _ = writeln!(out, "prompt {}, sample {}:", row.prompt, row.sample);
+        }
+        let _ = writeln!(out, "{}", row.text.trim_end());
     }
 }

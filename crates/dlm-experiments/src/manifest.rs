@@ -69,6 +69,32 @@ pub struct ResultFile {
 }
 
 impl Manifest {
+    /// The manifest of a run that began at `started`, with no time taken and no files yet.
+    pub(crate) fn new(
+        started: String,
+        seed: u64,
+        model: ModelRecord,
+        prompts: PromptRecord,
+        inputs: serde_json::Value,
+    ) -> Self {
+        Self {
+            program: "dlm".to_string(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            started,
+            wall_seconds: 0.0,
+            seed,
+            device: model.description.device.clone(),
+            dtype: model.description.dtype.clone(),
+            libtorch: dlm_runtime::LIBTORCH_VERSION.to_string(),
+            threads: dlm_runtime::threads(),
+            model,
+            prompts,
+            arguments: std::env::args().collect(),
+            inputs,
+            files: Vec::new(),
+        }
+    }
+
     /// The manifest at `path`, where there is a readable one and every file it lists
     /// is there.
     pub(crate) fn read_if_whole(path: &Path) -> Option<Self> {

@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use dlm_core::Canvas;
 use dlm_probe::{PositionRow, Probe, Subject};
 use dlm_runtime::Model;
 use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{
-    Error, Folder, Prompt, PromptBody, Prompts, digest,
+    Error, Folder, Prompt, Prompts, digest,
     folder::Opened,
     loading::style,
-    manifest::{Manifest, ModelRecord, PromptRecord},
+    manifest::{Manifest, ModelRecord},
     probe_data::{self, Unit},
     reference_text,
 };
@@ -93,10 +92,11 @@ pub fn probe(model: &mut Model, run: &ProbeRun, out: &Path) -> Result<Option<Pro
     let description = model.description();
     let files = model.source().files()?;
     let inputs = json!({
-        "program": program_digest()?,
+        "program": digest::of_program()?,
         "model": files,
         "device": description.device,
         "dtype": description.dtype,
+        "parametrisation": description.parametrisation,
         "prompts": run.prompts.sha256,
         "count": run.prompts.list.len(),
         "masks": run.masks,
@@ -131,26 +131,8 @@ pub fn probe(model: &mut Model, run: &ProbeRun, out: &Path) -> Result<Option<Pro
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();
-    let manifest = Manifest {
-        program: "dlm".to_string(),
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        started: began,
-        wall_seconds: 0.0,
-        seed: run.seed,
-        device: description.device.clone(),
-        dtype: description.dtype.clone(),
-        libtorch: dlm_runtime::LIBTORCH_VERSION.to_string(),
-        threads: dlm_runtime::threads(),
-        model: ModelRecord { description, files },
-        prompts: PromptRecord {
-            origin: run.prompts.origin.clone(),
-            sha256: run.prompts.sha256.clone(),
-            count: run.prompts.list.len(),
-        },
-        arguments: std::env::args().collect(),
-        inputs,
-        files: Vec::new(),
-    };
+    let model = ModelRecord { description, files };
+    let manifest = Manifest::new(began, run.seed, model, run.prompts.record(), inputs);
     Ok(Some(Probed { folder, units, manifest, started }))
 }
 
@@ -170,7 +152,7 @@ pub(crate) fn subjects(model: &Model, run: &ProbeRun) -> Result<Vec<Subject>, Er
         move |source| Error::Prompt { path: run.prompts.origin.clone(), index, source }
     };
     let subject = |(index, prompt): (usize, &Prompt)| {
-        let canvas = canvas(model, prompt, run.masks).map_err(refused(index))?;
+        let canvas = prompt.canvas(model, run.masks).map_err(refused(index))?;
         let answer = match &prompt.response {
             Some(response) => model.text().and_then(|text| text.encode(response)),
             None => Ok(Vec::new()),
@@ -178,27 +160,4 @@ pub(crate) fn subjects(model: &Model, run: &ProbeRun) -> Result<Vec<Subject>, Er
         Ok(Subject { prompt: index, canvas, answer: answer.map_err(refused(index))? })
     };
     run.prompts.list.iter().enumerate().map(subject).collect()
-}
-
-/// A row of ids that holds the mask is a whole canvas; any other prompt gets masks.
-fn canvas(model: &Model, prompt: &Prompt, masks: usize) -> Result<Canvas, dlm_runtime::Error> {
-    let ids = match &prompt.body {
-        PromptBody::Text(text) => return model.canvas(text, masks),
-        PromptBody::Tokens(ids) => ids,
-    };
-    let mask = model.mask()?;
-    let canvas = match ids.contains(&mask) {
-        true => Canvas::infill(ids.clone(), mask),
-        false => Canvas::continuation(ids, masks, mask),
-    };
-    let canvas = canvas.map_err(|error| dlm_runtime::Error::Prompt(error.to_string()))?;
-    model.check_canvas(&canvas)?;
-    Ok(canvas)
-}
-
-/// Another program may compute other numbers: rows belong to the one that wrote them.
-fn program_digest() -> Result<String, Error> {
-    let path = std::env::current_exe()
-        .map_err(|source| Error::Read { path: "the running program".into(), source })?;
-    digest::of_file(&path)
 }

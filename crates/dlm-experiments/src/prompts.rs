@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use dlm_core::Canvas;
+use dlm_runtime::Model;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Error, digest};
+use crate::{Error, digest, manifest::PromptRecord};
 
 /// Prompts and where they came from.
 #[derive(Clone, Debug)]
@@ -25,6 +27,30 @@ pub struct Prompt {
     pub body: PromptBody,
     /// The reference answer, where there is one.
     pub response: Option<String>,
+}
+
+impl Prompt {
+    /// What the network is shown: a row of ids that holds the mask is a whole canvas; any
+    /// other prompt is continued by `masks` masks.
+    ///
+    /// # Errors
+    ///
+    /// Where the prompt is empty, does not fit the model, or needs a tokenizer that is not
+    /// there.
+    pub fn canvas(&self, model: &Model, masks: usize) -> Result<Canvas, dlm_runtime::Error> {
+        let ids = match &self.body {
+            PromptBody::Text(text) => return model.canvas(text, masks),
+            PromptBody::Tokens(ids) => ids,
+        };
+        let mask = model.mask()?;
+        let canvas = match ids.contains(&mask) {
+            true => Canvas::infill(ids.clone(), mask),
+            false => Canvas::continuation(ids, masks, mask),
+        };
+        let canvas = canvas.map_err(|error| dlm_runtime::Error::Prompt(error.to_string()))?;
+        model.check_canvas(&canvas)?;
+        Ok(canvas)
+    }
 }
 
 /// A prompt as text or as ids.
@@ -107,6 +133,15 @@ impl Prompts {
             list.push(Prompt { body: PromptBody::Tokens(ids), response: None });
         }
         Self::whole(path, &bytes, list, remedy)
+    }
+
+    /// What a manifest says of them.
+    pub(crate) fn record(&self) -> PromptRecord {
+        PromptRecord {
+            origin: self.origin.clone(),
+            sha256: self.sha256.clone(),
+            count: self.list.len(),
+        }
     }
 
     /// Keeps the first `most`.

@@ -36,6 +36,7 @@ pub fn inspect(arguments: &ModelArguments) -> Result<String, Error> {
         ("context", is.context.to_string()),
         ("attention", attention.to_string()),
         ("logits", logits.to_string()),
+        ("read as", is.parametrisation.clone().unwrap_or("logits".to_string())),
         ("mask", or_none(is.mask)),
         ("ends a text", if ends.is_empty() { "none".to_string() } else { ends.join(", ") }),
         ("tokenizer", if model.has_text() { "yes" } else { "none" }.to_string()),

@@ -1,11 +1,15 @@
 //! The commands of `dlm`, one file each.
 
 mod bench;
+mod generate;
 mod inspect;
 mod probe;
 mod run;
+mod score;
 
 pub use bench::{BenchArguments, bench};
+pub use generate::{GenerateArguments, generate};
 pub use inspect::inspect;
 pub use probe::{ProbeArguments, probe};
 pub use run::{RunArguments, run};
+pub use score::{ScoreArguments, score};

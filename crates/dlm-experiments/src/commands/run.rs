@@ -60,6 +60,7 @@ pub fn run(arguments: &RunArguments) -> Result<String, Error> {
     let model = ModelArguments {
         model: arguments.model.clone().unwrap_or(sizes.model.clone()),
         adapter: adapter.clone(),
+        parametrisation: None,
         compute: arguments.compute,
     };
     let mut model = model.load()?;

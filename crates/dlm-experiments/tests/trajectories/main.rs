@@ -1,0 +1,5 @@
+//! Trajectories that the published sampling code recorded, met state for state.
+
+mod cases;
+mod mdlm;
+mod published;
