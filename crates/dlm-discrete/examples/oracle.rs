@@ -7,8 +7,8 @@
 
 use std::error::Error;
 
-use dlm_core::Canvas;
-use dlm_discrete::unmasking::{Filling, TokenRule, UnmaskingSampler, presets};
+use dlm_core::{Canvas, TokenId};
+use dlm_discrete::unmasking::{Commit, Filling, Order, TokenRule, UnmaskingSampler, presets};
 use dlm_rng::{Key, Purpose};
 use dlm_testkit::{ChainStatistics, RandomChain};
 
@@ -27,15 +27,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let exact: Vec<_> = keys.iter().map(|key| chain.draw(LENGTH, *key)).collect();
     let floor = ChainStatistics::of(&chain, &exact)?;
     println!("| drawn from the chain | {:.4} / {:.4} | | | |", floor.kl_rate, floor.tv_rate);
-    // Credit is defined at temperature 0 alone.
-    for preset in presets::ALL.iter().filter(|preset| preset.name != "credit") {
-        print!("| `{}` |", preset.name);
+    // In a chain, positions depend on each other the less the farther they are apart.
+    let mut nearness = |_: &[TokenId], at: &[usize]| {
+        let near = |i: usize, j: usize| 1.0 / (1.0 + i.abs_diff(j) as f64);
+        Ok(at.iter().flat_map(|&i| at.iter().map(move |&j| near(i, j))).collect())
+    };
+    // Credit is defined at temperature 0 alone. No two of an independent set are within 4.
+    let published = presets::ALL.iter().filter(|preset| preset.name != "credit");
+    let published = published.map(|preset| (preset.name, (preset.sampler)()));
+    let independent = UnmaskingSampler::new(Order::Random, Commit::Independent { above: 0.2 });
+    for (name, base) in published.chain([("independent sets", independent)]) {
+        print!("| `{name}` |");
         for steps in [LENGTH, LENGTH / 2, LENGTH / 4, LENGTH / 8] {
             let tokens = TokenRule { temperature: 1.0, ..TokenRule::default() };
-            let sampler = UnmaskingSampler { steps: Some(steps), tokens, ..(preset.sampler)() };
+            let sampler = UnmaskingSampler { steps: Some(steps), tokens, ..base.clone() };
             let mut canvases = vec![canvas.clone(); WORDS];
-            let filling =
-                Filling { frequencies: &frequencies, ..Filling::new(&sampler, &mut chain) };
+            let filling = Filling::new(&sampler, &mut chain);
+            let dependence = Some(&mut nearness as _);
+            let filling = Filling { frequencies: &frequencies, dependence, ..filling };
             let outcomes = filling.run(&mut canvases, &mut keys, &mut ())?;
             let words: Vec<_> = canvases.iter().map(|canvas| canvas.tokens().to_vec()).collect();
             let found = ChainStatistics::of(&chain, &words)?;

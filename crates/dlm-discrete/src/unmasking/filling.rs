@@ -26,6 +26,16 @@ pub trait Dependence {
     ) -> Result<Vec<f64>, ModelError>;
 }
 
+impl<F: FnMut(&[TokenId], &[usize]) -> Result<Vec<f64>, ModelError>> Dependence for F {
+    fn dependence(
+        &mut self,
+        tokens: &[TokenId],
+        positions: &[usize],
+    ) -> Result<Vec<f64>, ModelError> {
+        self(tokens, positions)
+    }
+}
+
 /// A sampler about to run, with everything it runs on.
 pub struct Filling<'a> {
     /// What is done.
