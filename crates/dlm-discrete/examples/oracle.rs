@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let near = |i: usize, j: usize| 1.0 / (1.0 + i.abs_diff(j) as f64);
         Ok(at.iter().flat_map(|&i| at.iter().map(move |&j| near(i, j))).collect())
     };
-    // Credit is defined at temperature 0 alone. No two of an independent set are within 4.
+    // Credit is defined at temperature 0 alone. No two of an independent set are nearer than 4.
     let published = presets::ALL.iter().filter(|preset| preset.name != "credit");
     let published = published.map(|preset| (preset.name, (preset.sampler)()));
     let independent = UnmaskingSampler::new(Order::Random, Commit::Independent { above: 0.2 });
