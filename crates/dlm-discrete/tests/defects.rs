@@ -13,7 +13,7 @@ use dlm_core::{
 use dlm_discrete::{
     Clock, Schedule,
     unmasking::{
-        At, Commit, Draws, EndPolicy, Ending, Order, Outcome, ReMdm, Remasking, Strength,
+        At, Commit, Draws, EndPolicy, Ending, Faults, Order, Outcome, ReMdm, Remasking, Strength,
         TokenRule, UnmaskingSampler, presets,
     },
 };
@@ -355,4 +355,19 @@ fn the_last_candidate_must_pass_too() {
         let first = |sampler: &UnmaskingSampler| fill(sampler, &p, 1).2[0].committed.len();
         assert_eq!((first(&right), first(&published)), (p.len() - 1, p.len()));
     }
+}
+
+/// Dream's loop counts from the mean number of masks in the batch, so that a row with more
+/// of them keeps some. Reproduced on request.
+#[test]
+fn a_row_counts_its_own_masks() {
+    let left = |faults: Faults| {
+        let sampler = UnmaskingSampler { steps: Some(1), faults, ..presets::dream() };
+        let mut canvases = [4, 2].map(|masks| Canvas::continuation(&[1], masks, 20).unwrap());
+        let keys = [Key::new(1), Key::new(2)];
+        sampler.fill(&mut Hashed::new(20, 20, 5), &mut canvases, &keys, &mut ()).unwrap();
+        canvases.map(|canvas| canvas.masked().len())
+    };
+    assert_eq!(left(Faults::default()), [0, 0]);
+    assert_eq!(left(Faults { mean_of_batch: true, ..Faults::default() }), [1, 0]);
 }
