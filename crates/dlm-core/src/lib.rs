@@ -55,7 +55,7 @@ mod transition;
 pub use ask::{Ask, Crossing, Query, Shaping, TopP};
 pub use candidate::{Candidate, Ranked, Target};
 pub use canvas::{Canvas, CanvasError};
-pub use dense::{DenseLogits, predict_dense};
+pub use dense::{DenseLogits, invert_cdf, predict_dense};
 pub use error::ModelError;
 pub use memory::Memory;
 pub use predictor::{MaskPredictor, Mixture, Prediction};

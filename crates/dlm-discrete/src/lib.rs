@@ -79,7 +79,6 @@
 
 mod alphabet;
 mod batch;
-mod draw;
 mod fieldless;
 pub mod forward;
 pub mod jump;

@@ -1,7 +1,8 @@
 //! A hidden Markov model as a perfect mask predictor over words of any length.
 
 use dlm_core::{
-    Ask, DenseLogits, MaskPredictor, ModelError, Prediction, Query, TokenId, predict_dense,
+    Ask, DenseLogits, MaskPredictor, ModelError, Prediction, Query, TokenId, invert_cdf,
+    predict_dense,
 };
 use dlm_rng::Key;
 
@@ -160,15 +161,4 @@ pub(crate) fn check(
         }
     }
     Ok(())
-}
-
-/// The first index at which the cumulative probability exceeds `u`.
-fn invert_cdf(p: &[f64], u: f64) -> usize {
-    let mut cdf = 0.0;
-    let above = p.iter().position(|p| {
-        cdf += p;
-        u < cdf
-    });
-    // Rounding may leave the sum a little below 1.
-    above.or_else(|| p.iter().rposition(|p| 0.0 < *p)).unwrap_or(0)
 }

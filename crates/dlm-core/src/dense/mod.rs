@@ -225,8 +225,10 @@ fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     p
 }
 
-/// The first index whose cumulative weight exceeds the share `u` of the whole.
-fn invert_cdf(w: &[f64], u: f64) -> usize {
+/// The first index whose cumulative weight exceeds the share `u` of the whole, `u` in
+/// `[0, 1)`; weights are not negative and need not sum to 1. An index without weight is
+/// never given, unless none has any.
+pub fn invert_cdf(w: &[f64], u: f64) -> usize {
     let threshold = u * w.iter().sum::<f64>();
     let mut cdf = 0.0;
     for (i, &w) in w.iter().enumerate() {

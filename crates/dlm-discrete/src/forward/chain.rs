@@ -1,10 +1,9 @@
 //! Categorical diffusion with a matrix for each step.
 
-use dlm_core::TokenId;
+use dlm_core::{TokenId, invert_cdf};
 use dlm_rng::{Key, Purpose};
 
 use super::{ForwardError, Reverse};
-use crate::draw::invert_cdf;
 
 /// Categorical diffusion in discrete time on few states: `Q_k(i, j) = q(x_k = j | x_{k−1} = i)`
 /// for the steps `k = 1, …, T`, and `Q̄_t = Q₁⋯Q_t` (Austin et al. 2021).

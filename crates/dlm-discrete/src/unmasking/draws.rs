@@ -1,8 +1,7 @@
 //! Where a sampler's random decisions come from.
 
+use dlm_core::invert_cdf;
 use dlm_rng::{Key, Purpose};
-
-use crate::draw::invert_cdf;
 
 /// When and where a random decision falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
