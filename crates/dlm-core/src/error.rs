@@ -1,5 +1,7 @@
 //! Why a prediction could not be made.
 
+use crate::LatentError;
+
 /// A forward pass failed.
 ///
 /// Whoever asked can do nothing about it but stop, so the cause stays opaque:
@@ -12,5 +14,11 @@ impl ModelError {
     /// Wraps the network's own error.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
+    }
+}
+
+impl From<LatentError> for ModelError {
+    fn from(source: LatentError) -> Self {
+        Self::new(source)
     }
 }

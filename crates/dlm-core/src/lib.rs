@@ -8,6 +8,10 @@
 //! this border; [`DenseLogits`] is the reference implementation of the step
 //! that removes them, in host memory and double precision.
 //!
+//! Continuous diffusion has its own few nouns: a [`Latent`] is a sampler's state, [`Levels`]
+//! say how noisy each of its positions is, a [`Denoiser`] predicts the data behind it, and a
+//! [`Rounding`] reads tokens from it. [`DenseLatent`] is a latent in host memory.
+//!
 //! Time runs from data at `t = 0` to noise at `t = 1`. Logarithms are natural
 //! and information is in nats. Shapes are written `[batch, length, vocab]`.
 //!
@@ -46,19 +50,27 @@
 mod ask;
 mod candidate;
 mod canvas;
+mod denoiser;
 mod dense;
 mod error;
+mod latent;
+mod level;
 mod memory;
 mod predictor;
+mod rounding;
 mod transition;
 
 pub use ask::{Ask, Crossing, Query, Shaping, TopP};
 pub use candidate::{Candidate, Ranked, Target};
 pub use canvas::{Canvas, CanvasError};
+pub use denoiser::{Denoiser, Differentiable};
 pub use dense::{DenseLogits, invert_cdf, predict_dense};
 pub use error::ModelError;
+pub use latent::{DenseLatent, Latent, LatentError, Real, Shape, Weights};
+pub use level::{Levels, NoiseLevel};
 pub use memory::Memory;
 pub use predictor::{MaskPredictor, Mixture, Prediction};
+pub use rounding::{Rounded, Rounding};
 pub use transition::{Affine, Measure, Transition};
 
 /// A vocabulary index.
