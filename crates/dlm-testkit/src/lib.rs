@@ -2,8 +2,9 @@
 //!
 //! A perfect network leaves nothing but the error of whoever asks it. [`Tabular`]
 //! is one over short words, small enough to write down; [`HiddenMarkov`] is one over
-//! words of any length. [`Counted`] counts what any network is asked, and
-//! [`ChainStatistics`] tells how far samples are from the chain they should be of.
+//! words of any length. [`GaussianMixture`] and [`CategoricalMixture`] are perfect denoisers
+//! of continuous data and of embedded words. [`Counted`] counts what any network is asked,
+//! and [`ChainStatistics`] tells how far samples are from the chain they should be of.
 //!
 //! ```
 //! use dlm_rng::{Key, Purpose};
@@ -20,10 +21,12 @@
 
 #![deny(missing_docs)]
 
+mod categorical_mixture;
 mod chain_statistics;
 mod counted;
 mod dirichlet;
 mod forward_backward;
+mod gaussian_mixture;
 mod hidden_markov;
 mod markov_error;
 mod markov_law;
@@ -31,8 +34,10 @@ mod matrix;
 mod random_chain;
 mod tabular;
 
+pub use categorical_mixture::{CategoricalError, CategoricalMixture};
 pub use chain_statistics::ChainStatistics;
 pub use counted::Counted;
+pub use gaussian_mixture::{Component, GaussianMixture, MixtureError};
 pub use hidden_markov::HiddenMarkov;
 pub use markov_error::MarkovError;
 pub use random_chain::{RandomChain, smooth};

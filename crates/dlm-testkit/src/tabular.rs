@@ -80,6 +80,11 @@ impl Tabular {
         Self::new(length, vocab, dirichlet(words, concentration, &mut key.stream()))
     }
 
+    /// Tokens of a word.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// The mask's id.
     pub fn mask(&self) -> TokenId {
         self.vocab as TokenId
