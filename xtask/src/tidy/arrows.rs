@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dlm-stats", &["dlm-rng"]),
     ("dlm-gguf", &[]),
     ("dlm-probe", &["dlm-core", "dlm-rng"]),
+    ("dlm-continuous", &["dlm-core", "dlm-rng"]),
     ("dlm-discrete", &["dlm-core", "dlm-rng"]),
     ("dlm-testkit", &["dlm-core", "dlm-rng"]),
     // Neither a sampler nor the probe: they meet in dlm-experiments.
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "dlm-experiments",
         &[
+            "dlm-continuous",
             "dlm-core",
             "dlm-discrete",
             "dlm-gguf",
