@@ -88,6 +88,12 @@ pub enum Error {
     /// What was asked makes no sense for this model.
     #[error("{0}")]
     Ask(String),
+    /// A latent or a vocabulary of vectors is not what it has to be.
+    #[error("{0}")]
+    Latent(String),
+    /// Latents cannot be combined.
+    #[error(transparent)]
+    Combination(#[from] dlm_core::LatentError),
     /// The network's output is not a number.
     #[error(
         "the logits of sequence {sequence}, position {position} are NaN: the weights or the \

@@ -205,7 +205,6 @@ impl Model {
         (self.network.products(), (self.shape.width, self.shape.vocab))
     }
 
-    #[cfg(test)]
     pub(crate) fn network(&self) -> &dyn Network {
         &*self.network
     }

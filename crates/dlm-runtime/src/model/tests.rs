@@ -42,6 +42,10 @@ impl Network for Told {
         self.inner().logits(hidden)
     }
 
+    fn embeddings(&self) -> &Tensor {
+        self.inner().embeddings()
+    }
+
     fn parametrise(&self, logits: Tensor, places: &[Place]) -> Result<Tensor, Error> {
         assert_eq!((logits.size()[0], logits.kind()), (places.len() as i64, Kind::Float));
         let mut rows = (0..).zip(places);

@@ -139,6 +139,10 @@ impl Network for Bert {
         self.decoder.apply(hidden)
     }
 
+    fn embeddings(&self) -> &Tensor {
+        &self.words
+    }
+
     fn products(&self) -> Vec<(i64, i64)> {
         let of = |b: &Block| {
             [&b.query, &b.key, &b.value, &b.output, &b.widen, &b.narrow].map(Linear::shape)

@@ -178,6 +178,10 @@ impl Network for Decoder {
         self.head.apply(hidden)
     }
 
+    fn embeddings(&self) -> &Tensor {
+        &self.embedding
+    }
+
     fn products(&self) -> Vec<(i64, i64)> {
         let of = |b: &Block| {
             let around = [&b.query, &b.key, &b.value, &b.output].map(Linear::shape);

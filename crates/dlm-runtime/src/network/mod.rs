@@ -37,6 +37,9 @@ pub(crate) trait Network: Send {
     /// Logits of the given hidden states, `[rows, vocab]`.
     fn logits(&self, hidden: &Tensor) -> Result<Tensor, Error>;
 
+    /// The input embeddings, `[vocab, width]`.
+    fn embeddings(&self) -> &Tensor;
+
     /// Turns the head's output into logits of what stands at each place; the head's
     /// output is that already, unless the network is parametrised otherwise.
     fn parametrise(&self, logits: Tensor, _places: &[Place]) -> Result<Tensor, Error> {

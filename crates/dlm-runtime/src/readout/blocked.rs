@@ -12,7 +12,7 @@ const WIDTH: i64 = 256;
 
 /// `reduce` over the last dimension of the blocks of `x [rows, vocab]`, as
 /// `[rows, blocks]`; the last block may be short.
-pub(super) fn each(
+pub(crate) fn each(
     x: &Tensor,
     reduce: impl Fn(&Tensor) -> Result<Tensor, tch::TchError>,
 ) -> Result<Tensor, Error> {
@@ -30,7 +30,7 @@ pub(super) fn each(
 
 /// What `x [rows, vocab]` holds in `blocks [rows, n]`, `fill` beyond its end, and the
 /// token each value belongs to; both `[rows, n·256]`.
-pub(super) fn inside(x: &Tensor, blocks: &Tensor, fill: f64) -> Result<(Tensor, Tensor), Error> {
+pub(crate) fn inside(x: &Tensor, blocks: &Tensor, fill: f64) -> Result<(Tensor, Tensor), Error> {
     let (rows, vocab) = x.size2()?;
     let within = Tensor::f_arange(WIDTH, (Kind::Int64, x.device()))?;
     let first = blocks.f_mul_scalar(WIDTH)?.f_unsqueeze(2)?;
@@ -43,23 +43,23 @@ pub(super) fn inside(x: &Tensor, blocks: &Tensor, fill: f64) -> Result<(Tensor, 
 }
 
 /// The first token of each of `blocks`.
-pub(super) fn first_token(blocks: &Tensor) -> Result<Tensor, Error> {
+pub(crate) fn first_token(blocks: &Tensor) -> Result<Tensor, Error> {
     Ok(blocks.f_mul_scalar(WIDTH)?)
 }
 
 /// The largest values of some rows.
-pub(super) struct Largest {
+pub(crate) struct Largest {
     /// Largest first, `[rows, k]`.
-    pub(super) values: Tensor,
+    pub(crate) values: Tensor,
     /// Their tokens. Which of equals come first, and which take the last places, is
     /// libtorch's choice.
-    pub(super) tokens: Tensor,
+    pub(crate) tokens: Tensor,
     /// Of the tokens with the largest value the one with the smallest id, `[rows, 1]`.
-    pub(super) best: Tensor,
+    pub(crate) best: Tensor,
 }
 
 /// The `k ≤ vocab` largest values of each row of `x [rows, vocab]`.
-pub(super) fn largest(x: &Tensor, k: i64) -> Result<Largest, Error> {
+pub(crate) fn largest(x: &Tensor, k: i64) -> Result<Largest, Error> {
     let blocks = (x.size()[1] + WIDTH - 1) / WIDTH;
     if blocks < 8 * k {
         let (values, tokens) = x.f_topk(k, -1, true, true)?;

@@ -9,7 +9,7 @@
 //! The logits are guided and shaped first; then `p = softmax(l)`, and everything that is
 //! said is said of that `p`. Nothing is computed that nobody asked for.
 
-mod blocked;
+pub(crate) mod blocked;
 mod collect;
 mod draw;
 mod memory;

@@ -152,6 +152,10 @@ impl Network for Dit {
         self.head.apply(hidden)
     }
 
+    fn embeddings(&self) -> &Tensor {
+        &self.embedding
+    }
+
     fn parametrise(&self, logits: Tensor, places: &[Place]) -> Result<Tensor, Error> {
         self.parametrisation.apply(logits, places, self.mask)
     }
