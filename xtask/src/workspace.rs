@@ -41,6 +41,11 @@ impl Workspace {
         self.root.join(".models")
     }
 
+    /// What adapters learn from.
+    pub(crate) fn corpus(&self) -> PathBuf {
+        self.root.join(".corpus")
+    }
+
     /// `cargo`, to be run at the root.
     pub(crate) fn cargo(&self) -> Command {
         self.command(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))

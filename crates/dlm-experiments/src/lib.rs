@@ -14,6 +14,7 @@
 
 pub mod commands;
 mod digest;
+pub mod distillation;
 mod error;
 mod estimates;
 pub mod experiments;

@@ -24,6 +24,8 @@ enum Command {
     Probe(commands::ProbeArguments),
     /// Continue prompts, or fill gaps, with a sampler.
     Generate(Box<commands::GenerateArguments>),
+    /// Let a causal model answer prompts in large batches, for its adapters to learn from.
+    Distill(Box<commands::DistillArguments>),
     /// Say how probable given answers are.
     Score(Box<commands::ScoreArguments>),
     /// Say what a checkpoint is.
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
     let done = match Program::parse().command {
         Command::Probe(arguments) => commands::probe(&arguments),
         Command::Generate(arguments) => commands::generate(&arguments, &mut Speaker),
+        Command::Distill(arguments) => {
+            commands::distill(&arguments, &mut |line| eprintln!("{line}"))
+        }
         Command::Score(arguments) => commands::score(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Run(arguments) => commands::run(&arguments),

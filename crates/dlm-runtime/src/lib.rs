@@ -24,6 +24,7 @@
 
 mod ceiling;
 mod checkpoint;
+mod continuation;
 mod device;
 mod error;
 mod latent;
@@ -35,6 +36,7 @@ mod text;
 
 pub use ceiling::{Ceiling, Product, ceiling, matmul_flop, square};
 pub use checkpoint::{Attention, Diffusion, Download, Hub, ModelFile, Source};
+pub use continuation::{Answer, Continuation, Continuer, Opening};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::{Error, TensorProblem};
 pub use latent::{HeadRounding, LatentDtype, TensorLatent, TensorRounding};

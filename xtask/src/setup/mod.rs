@@ -1,18 +1,18 @@
 //! Brings a fresh machine to where everything builds and runs: libtorch and the
 //! default model. Every other task calls it; it is quick when nothing is to do.
 
-mod digest;
+pub(crate) mod digest;
 mod external;
 #[cfg(test)]
 mod fake_wheel;
-mod fetch;
+pub(crate) mod fetch;
 mod gpu;
 mod libtorch;
 mod model;
-mod pins;
+pub(crate) mod pins;
 mod progress;
-mod staging;
-mod stamp;
+pub(crate) mod staging;
+pub(crate) mod stamp;
 mod wheel;
 
 use std::fs::{self, File};
@@ -89,7 +89,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
 
 /// Runs `work`, which returns the wheels it used, with the folder for downloads,
 /// alone; then removes those wheels unless they are to be kept.
-fn with_downloads(
+pub(crate) fn with_downloads(
     workspace: &Workspace,
     options: Options,
     work: impl FnOnce(&Path) -> Result<Vec<PathBuf>>,

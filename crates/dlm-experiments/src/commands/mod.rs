@@ -1,6 +1,7 @@
 //! The commands of `dlm`, one file each.
 
 mod bench;
+mod distill;
 mod generate;
 mod inspect;
 mod probe;
@@ -8,6 +9,7 @@ mod run;
 mod score;
 
 pub use bench::{BenchArguments, bench};
+pub use distill::{DistillArguments, distill};
 pub use generate::{GenerateArguments, generate};
 pub use inspect::inspect;
 pub use probe::{ProbeArguments, probe};

@@ -31,7 +31,7 @@ impl Model {
     }
 
     /// The token that no prediction may be.
-    pub(super) fn ruled_out(&self) -> Option<TokenId> {
+    pub(crate) fn ruled_out(&self) -> Option<TokenId> {
         self.diffusion.mask.filter(|_| !self.diffusion.predicts_mask)
     }
 

@@ -209,6 +209,21 @@ impl Model {
         &*self.network
     }
 
+    /// Whether the logits for position `i` come out of row `i − 1`.
+    pub(crate) fn is_shifted(&self) -> bool {
+        self.diffusion.shifted
+    }
+
+    /// Rows of the embedding, which is what logits range over.
+    pub(crate) fn rows(&self) -> i64 {
+        self.shape.vocab
+    }
+
+    /// The longest sequence.
+    pub(crate) fn context(&self) -> usize {
+        self.shape.context as usize
+    }
+
     pub(crate) fn placement(&self) -> (Device, Kind, usize) {
         (self.device, self.kind, self.batch_tokens)
     }

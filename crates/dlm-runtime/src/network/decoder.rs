@@ -161,17 +161,16 @@ impl Block {
     }
 }
 
+/// Attention of one block, which is given by its index: `q [tokens, heads, d]` and `k`, `v`
+/// `[tokens, groups, d]` to `[tokens, heads·d]`.
+pub(crate) type Attend<'a> =
+    dyn FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor, Error> + 'a;
+
 impl Network for Decoder {
     fn hidden(&self, pack: &Pack) -> Result<Tensor, Error> {
-        let rotary = Rotary::new(&pack.positions, self.heads.width, self.heads.base)?;
-        let mut h = self.embedding.f_index_select(0, &pack.ids)?;
-        for block in &self.blocks {
-            let mixed = self.attend(block, &block.attention_norm.apply(&h)?, pack, &rotary)?;
-            h = h.f_add_(&mixed)?;
-            let fed = block.feed.apply(&block.feed_norm.apply(&h)?)?;
-            h = h.f_add_(&fed)?;
-        }
-        self.norm.apply(&h)
+        self.run(&pack.ids, &pack.positions, &mut |_, q, k, v| {
+            attention(q, k, v, &pack.sequences, self.causal)
+        })
     }
 
     fn logits(&self, hidden: &Tensor) -> Result<Tensor, Error> {
@@ -189,16 +188,40 @@ impl Network for Decoder {
         };
         self.blocks.iter().flat_map(of).collect()
     }
+
+    fn continued(&self) -> Option<&Decoder> {
+        self.causal.then_some(self)
+    }
 }
 
 impl Decoder {
-    fn attend(
+    /// Hidden states of `ids [tokens]` at `positions [tokens]` after the final norm; who
+    /// sees whom is up to `attend`.
+    pub(crate) fn run(
+        &self,
+        ids: &Tensor,
+        positions: &Tensor,
+        attend: &mut Attend<'_>,
+    ) -> Result<Tensor, Error> {
+        let rotary = Rotary::new(positions, self.heads.width, self.heads.base)?;
+        let mut h = self.embedding.f_index_select(0, ids)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let (q, k, v) = self.ask(block, &block.attention_norm.apply(&h)?, &rotary)?;
+            let mixed = block.output.apply(&attend(index, &q, &k, &v)?)?;
+            h = h.f_add_(&mixed)?;
+            let fed = block.feed.apply(&block.feed_norm.apply(&h)?)?;
+            h = h.f_add_(&fed)?;
+        }
+        self.norm.apply(&h)
+    }
+
+    /// Queries, keys and values of `x [tokens, width]`.
+    fn ask(
         &self,
         block: &Block,
         x: &Tensor,
-        pack: &Pack,
         rotary: &Rotary,
-    ) -> Result<Tensor, Error> {
+    ) -> Result<(Tensor, Tensor, Tensor), Error> {
         let Heads { queries, groups, width, .. } = self.heads;
         let mut q = block.query.apply(x)?;
         let mut k = block.key.apply(x)?;
@@ -209,6 +232,6 @@ impl Decoder {
         let q = rotary.turn(&q.f_view([-1, queries, width])?)?;
         let k = rotary.turn(&k.f_view([-1, groups, width])?)?;
         let v = block.value.apply(x)?.f_view([-1, groups, width])?;
-        block.output.apply(&attention(&q, &k, &v, &pack.sequences, self.causal)?)
+        Ok((q, k, v))
     }
 }

@@ -18,6 +18,8 @@ mod rotary;
 
 use tch::Tensor;
 
+pub(crate) use blocks::attention;
+pub(crate) use decoder::Decoder;
 pub use dit::Parametrisation;
 pub(crate) use pack::{Laid, Pack};
 
@@ -49,6 +51,12 @@ pub(crate) trait Network: Send {
     /// Every matrix product that one token passes through, as `(in, out)`, the
     /// head excluded: what a speed ceiling is measured on.
     fn products(&self) -> Vec<(i64, i64)>;
+
+    /// The blocks of a causal network, whose keys and values can be kept while text is
+    /// continued; none where a later token would change them.
+    fn continued(&self) -> Option<&Decoder> {
+        None
+    }
 }
 
 /// What a row of logits is about.

@@ -71,7 +71,7 @@ fn passed(values: &Tensor, threshold: &Tensor) -> Result<Tensor, Error> {
 
 /// A token for each row from `softmax(l/T)`, `[rows, 1]`, given `p = softmax(l)`, the
 /// largest logits `[rows, 1]` and one uniform number per row.
-pub(super) fn tempered(
+pub(crate) fn tempered(
     logits: &Tensor,
     p: &Tensor,
     largest: &Tensor,

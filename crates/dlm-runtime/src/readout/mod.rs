@@ -11,7 +11,7 @@
 
 pub(crate) mod blocked;
 mod collect;
-mod draw;
+pub(crate) mod draw;
 mod memory;
 mod shaping;
 mod statistics;
@@ -33,7 +33,7 @@ use statistics::{divergence, middle_entropies, rank, row_dot};
 
 /// Logits that exist at once. The C library gives larger blocks back to the system
 /// each time, and clearing their pages anew would cost as much as the statistics.
-const HEAD_BYTES: i64 = 26 << 20;
+pub(crate) const HEAD_BYTES: i64 = 26 << 20;
 
 /// Logits that one round of statistics runs over: with its copies, a cache's worth.
 const ROUND_BYTES: i64 = 4 << 20;

@@ -145,10 +145,28 @@ impl TextCodec {
     ///
     /// Where the prompt is empty or the template fails.
     pub fn canvas(&self, prompt: &str, masks: usize, mask: TokenId) -> Result<Canvas, Error> {
+        let (before, after) = self.around(prompt)?;
+        let canvas = Canvas::continuation(&before, masks, mask)
+            .map_err(|error| Error::Prompt(error.to_string()))?;
+        let tokens = [canvas.tokens(), &after].concat();
+        Canvas::infill(tokens, mask).map_err(|error| Error::Prompt(error.to_string()))
+    }
+
+    /// `prompt` as the user's turn of a conversation, up to where the answer begins.
+    ///
+    /// # Errors
+    ///
+    /// Where the prompt is empty or the template fails.
+    pub fn opening(&self, prompt: &str) -> Result<Vec<TokenId>, Error> {
+        Ok(self.around(prompt)?.0)
+    }
+
+    /// What stands before an answer to `prompt`, and what behind it.
+    fn around(&self, prompt: &str) -> Result<(Vec<TokenId>, Vec<TokenId>), Error> {
         if prompt.trim().is_empty() {
             return Err(Error::Prompt("the prompt is empty: give it at least one word".into()));
         }
-        let (before, after) = match &self.template {
+        Ok(match &self.template {
             Some(template) => (self.encode(&template.render(prompt)?)?, Vec::new()),
             None => {
                 let encoding = guarded(|| self.tokenizer.encode_fast(prompt, true));
@@ -158,11 +176,7 @@ impl TextCodec {
                 let (before, after) = encoding.get_ids().split_at(text_end);
                 (before.to_vec(), after.to_vec())
             }
-        };
-        let canvas = Canvas::continuation(&before, masks, mask)
-            .map_err(|error| Error::Prompt(error.to_string()))?;
-        let tokens = [canvas.tokens(), &after].concat();
-        Canvas::infill(tokens, mask).map_err(|error| Error::Prompt(error.to_string()))
+        })
     }
 
     fn failed(&self, error: &tokenizers::Error) -> Error {

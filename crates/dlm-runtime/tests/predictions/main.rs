@@ -4,6 +4,7 @@
 mod adapter;
 mod asks;
 mod checkpoint;
+mod continuation;
 mod definition;
 mod goldens;
 mod independence;
