@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::registry::EXPERIMENTS;
 use crate::scale::Scale;
+use crate::train::Family;
 use crate::workspace::Workspace;
 
 /// Sets the project up, tests it, and reproduces its results.
@@ -24,6 +25,7 @@ pub(crate) enum Task {
     List(ListArgs),
     Setup(SetupArgs),
     Corpus(CorpusArgs),
+    Train(TrainArgs),
     Reproduce(ReproduceArgs),
     Report(ResultsArgs),
     /// Check results against their manifests.
@@ -112,6 +114,29 @@ pub(crate) struct CorpusArgs {
     /// was changed on purpose.
     #[arg(long)]
     pub(crate) record: bool,
+}
+
+/// Train the default model's adapters.
+///
+/// Sets up what is missing, makes the corpus, lets the base answer its prompts,
+/// and trains on the answers: about an hour and a half for these on two cores,
+/// then three hours for the masked adapter and as much for the Gaussian one. It
+/// may be stopped at any time; the same command goes on from the last
+/// checkpoint. Each adapter lies in OUT/SCALE/FAMILY/adapter in the end.
+#[derive(Args)]
+pub(crate) struct TrainArgs {
+    /// Which adapters; both if none is named.
+    #[arg(value_name = "FAMILY")]
+    pub(crate) families: Vec<Family>,
+    /// How much is learned: `full` is a GPU's work.
+    #[arg(long, value_enum, default_value_t = Scale::Default)]
+    pub(crate) scale: Scale,
+    /// Stop each training after so many minutes, to be resumed later.
+    #[arg(long, value_name = "N")]
+    pub(crate) minutes: Option<f64>,
+    /// Folder of trainings [default: .training].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Run experiments and write the report.

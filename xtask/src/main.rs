@@ -14,6 +14,7 @@ mod scale;
 mod setup;
 mod steps;
 mod tidy;
+mod train;
 mod verify;
 mod workspace;
 
@@ -22,10 +23,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use arguments::{Arguments, CorpusArgs, Part, ReproduceArgs, ResultsArgs, SetupArgs, Task};
+use arguments::{
+    Arguments, CorpusArgs, Part, ReproduceArgs, ResultsArgs, SetupArgs, Task, TrainArgs,
+};
 use registry::EXPERIMENTS;
 use setup::{Flavour, Options};
 use steps::{Outcome, Steps};
+use train::Family;
 use workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -53,6 +57,7 @@ fn run(task: Task) -> Result<bool> {
             print!("{}", corpus::ensure(&workspace, corpus::Wish { check, record })?);
             Ok(true)
         }
+        Task::Train(args) => train_all(&workspace, &args),
         Task::Reproduce(args) => reproduce_all(&workspace, &args),
         Task::Report(args) => write_report(&workspace, &args),
         Task::Verify(args) => verify_all(&workspace, &args),
@@ -103,6 +108,22 @@ fn reproduce_all(workspace: &Workspace, args: &ReproduceArgs) -> Result<bool> {
     print!("\n{}", reproduce::summary(&steps, &out.join(args.scale.name())));
     let report = report::write(&out, args.scale, &ids())?;
     println!("report: {}", report.display());
+    Ok(all_passed(&steps))
+}
+
+fn train_all(workspace: &Workspace, args: &TrainArgs) -> Result<bool> {
+    setup::ensure_libtorch(workspace, Options::default())?;
+    setup::ensure_model(workspace, Options::default())?;
+    corpus::ensure(workspace, corpus::Wish { check: false, record: false })?;
+    let dlm = reproduce::build(workspace)?;
+    let families = match args.families.as_slice() {
+        [] => &[Family::Masked, Family::Gaussian],
+        named => named,
+    };
+    let out = args.out.clone().unwrap_or_else(|| workspace.root.join(".training"));
+    let wish = train::Wish { families, scale: args.scale, minutes: args.minutes, out };
+    let steps = train::run(workspace, &dlm, &wish);
+    print!("\n{}", steps.table());
     Ok(all_passed(&steps))
 }
 

@@ -48,6 +48,9 @@ pub enum Error {
     /// An argument makes no sense.
     #[error("{0}")]
     Argument(String),
+    /// An adapter could not be trained.
+    #[error(transparent)]
+    Training(#[from] dlm_train::Error),
     /// The model could not be loaded or run.
     #[error(transparent)]
     Model(#[from] dlm_runtime::Error),

@@ -31,11 +31,12 @@ mod rules;
 pub mod scoring;
 mod spec;
 mod summary;
+pub mod training;
 
 pub use error::Error;
 pub use estimates::{Estimates, NamedEstimate};
 pub use folder::Folder;
-pub use loading::ModelArguments;
+pub use loading::{ComputeArguments, ModelArguments};
 pub use manifest::Manifest;
 pub use prompts::{Prompt, PromptBody, Prompts};
 pub use rules::{Outcome, Rule, Verdict};

@@ -1,6 +1,6 @@
 //! The model that a command works with, and what the user is shown while it loads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dlm_runtime::{
@@ -52,19 +52,7 @@ impl ModelArguments {
     /// Where the checkpoint cannot be had or does not fit together.
     pub fn load(&self) -> Result<Model, Error> {
         dlm_runtime::set_threads(self.compute.threads);
-        let bar = ProgressBar::hidden();
-        bar.set_style(style("{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"));
-        let mut observe = |download: &Download<'_>| {
-            if bar.is_hidden() {
-                bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-            }
-            bar.set_prefix(download.file.to_string());
-            bar.set_length(download.total);
-            bar.set_position(download.done);
-        };
-        let hub = &mut Hub::from_env(&mut observe);
-        let source = Source::find(&self.model, self.adapter.as_deref(), hub)?;
-        bar.finish_and_clear();
+        let source = find(&self.model, self.adapter.as_deref())?;
         let options = LoadOptions {
             device: self.compute.device,
             dtype: self.compute.dtype,
@@ -73,6 +61,23 @@ impl ModelArguments {
         };
         Ok(Model::load(source, options)?)
     }
+}
+
+/// Resolves a checkpoint and downloads it where needed, under the user's eyes.
+pub(crate) fn find(model: &str, adapter: Option<&Path>) -> Result<Source, Error> {
+    let bar = ProgressBar::hidden();
+    bar.set_style(style("{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"));
+    let mut observe = |download: &Download<'_>| {
+        if bar.is_hidden() {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+        bar.set_prefix(download.file.to_string());
+        bar.set_length(download.total);
+        bar.set_position(download.done);
+    };
+    let source = Source::find(model, adapter, &mut Hub::from_env(&mut observe))?;
+    bar.finish_and_clear();
+    Ok(source)
 }
 
 /// A template that is known to be well formed.

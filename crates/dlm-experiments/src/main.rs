@@ -26,6 +26,8 @@ enum Command {
     Generate(Box<commands::GenerateArguments>),
     /// Let a causal model answer prompts in large batches, for its adapters to learn from.
     Distill(Box<commands::DistillArguments>),
+    /// Make a masked or a Gaussian diffusion model of a causal base: train an adapter.
+    Train(Box<commands::TrainArguments>),
     /// Say how probable given answers are.
     Score(Box<commands::ScoreArguments>),
     /// Say what a checkpoint is.
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Distill(arguments) => {
             commands::distill(&arguments, &mut |line| eprintln!("{line}"))
         }
+        Command::Train(arguments) => commands::train(&arguments, &mut |line| eprintln!("{line}")),
         Command::Score(arguments) => commands::score(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Run(arguments) => commands::run(&arguments),

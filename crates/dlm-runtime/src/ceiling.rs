@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{Error, Model};
+use crate::{Error, Model, Trainee};
 
 /// Matrix products of one model and what they cost alone.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -41,6 +41,22 @@ pub fn matmul_flop(model: &Model, tokens: u64, asked: u64) -> f64 {
     body.iter().map(flop).sum::<f64>() * tokens as f64 + flop(&head) * asked as f64
 }
 
+/// Floating-point operations of training on `tokens` tokens of which `asked` pass the head.
+///
+/// Each product of the base counts twice, forwards and for the gradient of its input;
+/// those of its update of rank `r`, `2·r·(in + out)` each, count three times, because their
+/// own gradient is formed as well.
+pub fn training_flop(trainee: &Trainee, tokens: u64, asked: u64) -> f64 {
+    let rank = trainee.plan().rank as f64;
+    let flop = |&(into, out): &(i64, i64)| {
+        let (into, out) = (into as f64, out as f64);
+        4.0 * into * out + 6.0 * rank * (into + out)
+    };
+    let body: f64 = trainee.products().iter().map(flop).sum();
+    let (vocab, width) = trainee.size();
+    body * tokens as f64 + 4.0 * (vocab * width) as f64 * asked as f64
+}
+
 /// Measures the products of `model`, the head seeing `asked_share` of all rows.
 ///
 /// # Errors
@@ -48,8 +64,35 @@ pub fn matmul_flop(model: &Model, tokens: u64, asked: u64) -> f64 {
 /// Where libtorch refuses an operation.
 pub fn ceiling(model: &Model, asked_share: f64) -> Result<Ceiling, Error> {
     let (device, kind, batch) = model.placement();
-    let rows = batch as i64;
     let (body, head) = model.products();
+    measure(body, head, batch, asked_share, device, kind)
+}
+
+/// Measures the products of a step of training on `tokens` tokens, `asked_share` of which
+/// pass the head.
+///
+/// # Errors
+///
+/// Where libtorch refuses an operation.
+pub fn training_ceiling(
+    trainee: &Trainee,
+    tokens: usize,
+    asked_share: f64,
+) -> Result<Ceiling, Error> {
+    let (device, kind) = trainee.placement();
+    let (vocab, width) = trainee.size();
+    measure(trainee.products(), (width, vocab), tokens, asked_share, device, kind)
+}
+
+fn measure(
+    body: Vec<(i64, i64)>,
+    head: (i64, i64),
+    rows: usize,
+    asked_share: f64,
+    device: Device,
+    kind: Kind,
+) -> Result<Ceiling, Error> {
+    let rows = rows as i64;
     let mut products: Vec<Product> = Vec::new();
     for (into, out) in body {
         match products.iter_mut().find(|p| (p.into, p.out) == (into, out)) {

@@ -14,6 +14,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}; see that the folder exists and has room")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A folder lacks a file that every checkpoint has.
     #[error("{folder} has no {file}: {remedy}")]
     MissingFile {

@@ -33,17 +33,21 @@ mod network;
 mod processor;
 mod readout;
 mod text;
+mod trainee;
 
-pub use ceiling::{Ceiling, Product, ceiling, matmul_flop, square};
+pub use ceiling::{
+    Ceiling, Product, ceiling, matmul_flop, square, training_ceiling, training_flop,
+};
 pub use checkpoint::{Attention, Diffusion, Download, Hub, ModelFile, Source};
 pub use continuation::{Answer, Continuation, Continuer, Opening};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::{Error, TensorProblem};
 pub use latent::{HeadRounding, LatentDtype, TensorLatent, TensorRounding};
-pub use model::{Description, LoadOptions, Model};
-pub use network::{Family, Parametrisation};
+pub use model::{Description, Frame, LoadOptions, Model, NoisyQuery};
+pub use network::{Family, Parametrisation, TokenVectors};
 pub use processor::{LIBTORCH_VERSION, set_threads, threads};
 pub use text::TextCodec;
+pub use trainee::{Plan, Slot, Trainee};
 
 #[cfg(test)]
 mod golden;

@@ -79,7 +79,12 @@ pub(crate) fn ensure_model(workspace: &Workspace, options: Options) -> Result<St
         })
         .context("the default model was not set up; `--model` may name another one")?;
     }
-    Ok(format!("the default model in {}", models.join(model::NAME).display()))
+    Ok(format!("the default model in {}", default_model(workspace).display()))
+}
+
+/// Where [`ensure_model`] puts the default model.
+pub(crate) fn default_model(workspace: &Workspace) -> PathBuf {
+    workspace.models().join(model::NAME)
 }
 
 /// SHA-256 of a file, in hexadecimal.

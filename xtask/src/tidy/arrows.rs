@@ -3,11 +3,11 @@
 use super::packages::Packages;
 
 /// Packages that may depend on tch, libtorch's bindings.
-const BOUND: &[&str] = &["dlm-runtime"];
+const BOUND: &[&str] = &["dlm-runtime", "dlm-train"];
 
 /// Packages that link programs against libtorch and so depend on `torch-sys`
 /// directly: its build script tells theirs where libtorch lies.
-const LINKED: &[&str] = &["dlm-runtime", "dlm-experiments"];
+const LINKED: &[&str] = &["dlm-runtime", "dlm-train", "dlm-experiments"];
 
 /// The workspace's packages that each may depend on, at most. Tests may use
 /// others.
@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dlm-testkit", &["dlm-core", "dlm-rng"]),
     // Neither a sampler nor the probe: they meet in dlm-experiments.
     ("dlm-runtime", &["dlm-core", "dlm-rng", "dlm-gguf"]),
+    ("dlm-train", &["dlm-continuous", "dlm-core", "dlm-rng", "dlm-runtime"]),
     (
         "dlm-experiments",
         &[
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dlm-runtime",
             "dlm-stats",
             "dlm-testkit",
+            "dlm-train",
         ],
     ),
     ("xtask", &["dlm-gguf", "dlm-stats"]),

@@ -7,7 +7,7 @@ use dlm_runtime::Continuation;
 
 use crate::{
     Error, ModelArguments,
-    distillation::{self, DistillationRun},
+    distillation::{self, DistillationRun, Part},
 };
 
 /// Flags of `dlm distill`.
@@ -37,6 +37,10 @@ pub struct DistillArguments {
     /// Begin no more prompts once the answers hold N tokens.
     #[arg(long, value_name = "N")]
     pub limit_tokens: Option<usize>,
+    /// Answer only every N-th prompt, from the K-th on; the files of all parts, one after the
+    /// other, are those of one run.
+    #[arg(long, default_value = "1/1", value_name = "K/N")]
+    pub part: Part,
     /// Start anew even where the answers are of a run with other settings.
     #[arg(long)]
     pub force: bool,
@@ -64,6 +68,7 @@ pub fn distill(arguments: &DistillArguments, say: &mut dyn FnMut(&str)) -> Resul
         how,
         seed: arguments.seed,
         limit_tokens: arguments.limit_tokens,
+        part: arguments.part,
         force: arguments.force,
     };
     let done = distillation::distill(&model, &run, &arguments.out, say)?;

@@ -7,6 +7,7 @@ mod inspect;
 mod probe;
 mod run;
 mod score;
+mod train;
 
 pub use bench::{BenchArguments, bench};
 pub use distill::{DistillArguments, distill};
@@ -15,3 +16,4 @@ pub use inspect::inspect;
 pub use probe::{ProbeArguments, probe};
 pub use run::{RunArguments, run};
 pub use score::{ScoreArguments, score};
+pub use train::{TrainArguments, train};

@@ -14,6 +14,7 @@ use std::{
 
 use dlm_rng::Key;
 use dlm_runtime::{Answer, Continuation, Continuer, Model, Opening};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -37,8 +38,42 @@ pub struct DistillationRun {
     pub seed: u64,
     /// No prompt begins once the answers hold this many tokens; all begin if absent.
     pub limit_tokens: Option<usize>,
+    /// Which of the prompts.
+    pub part: Part,
     /// Start anew even where the answers are of another run.
     pub force: bool,
+}
+
+/// Every `of`-th prompt, so that several programs, on one machine or several, can share the
+/// work. Parts of one run are, together, what one run over all prompts would have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Which, from 1 to `of`.
+    pub which: usize,
+    /// How many parts there are.
+    pub of: usize,
+}
+
+impl Part {
+    /// All prompts.
+    pub const ALL: Self = Self { which: 1, of: 1 };
+
+    /// Whether the prompt with this index belongs to it.
+    fn has(self, index: usize) -> bool {
+        index % self.of == self.which - 1
+    }
+}
+
+impl std::str::FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').map(|(which, of)| (which.parse(), of.parse()));
+        match numbers {
+            Some((Ok(which), Ok(of))) if 0 < which && which <= of => Ok(Self { which, of }),
+            _ => Err("should be K/N with K from 1 to N, such as 1/2".to_string()),
+        }
+    }
 }
 
 /// What a file of answers holds, and what this run did for it.
@@ -71,11 +106,12 @@ pub fn distill(
     let prompts = Prompts::read(&run.prompts)?;
     let mut continuer = Continuer::new(model, run.how)?;
     let openings = openings(model, run, &prompts, &continuer)?;
+    let all = openings.len();
     let record = ModelRecord { description: model.description(), files: model.source().files()? };
     let inputs = inputs(run, &record, &prompts);
     let enough = |rows: &Rows<'_>| {
         let limit = run.limit_tokens.unwrap_or(usize::MAX);
-        rows.len() == prompts.list.len() || limit <= rows.tokens()
+        rows.len() == all || limit <= rows.tokens()
     };
     let mut rows = match Rows::open(out, &inputs, &prompts, run.force)? {
         Opened::Whole(rows) if enough(&rows) => {
@@ -102,7 +138,7 @@ pub fn distill(
         if TOLD_EVERY <= told.elapsed() {
             told = Instant::now();
             let rate = (rows.tokens() - before) as f64 / begun.elapsed().as_secs_f64();
-            let (done, all) = (rows.len(), prompts.list.len());
+            let done = rows.len();
             say(&format!("{done} of {all} answers, {} tokens, {rate:.0} a second", rows.tokens()));
         }
     }
@@ -132,7 +168,8 @@ fn openings(
         continuer.check(&opening).map_err(refuse)?;
         Ok(opening)
     };
-    prompts.list.iter().enumerate().map(opening).collect()
+    let own = prompts.list.iter().enumerate().filter(|&(index, _)| run.part.has(index));
+    own.map(opening).collect()
 }
 
 /// All that the answers depend on. Neither how many are generated together nor how many
@@ -148,6 +185,7 @@ fn inputs(run: &DistillationRun, model: &ModelRecord, prompts: &Prompts) -> serd
         "top_k": run.how.top_k,
         "max_tokens": run.how.max_tokens,
         "seed": run.seed,
+        "part": run.part,
     })
 }
 
@@ -159,5 +197,6 @@ fn row(model: &Model, prompts: &Prompts, answer: Answer) -> Result<Row, Error> {
         response: model.text()?.decode(&answer.tokens)?,
         tokens: answer.tokens,
         ended: answer.ended,
+        held_out: prompt.held_out,
     })
 }

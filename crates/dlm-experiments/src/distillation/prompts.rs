@@ -29,6 +29,8 @@ pub(super) struct Prompt {
     pub(super) id: Value,
     /// What the user says.
     pub(super) text: String,
+    /// Whether its answer is for measuring and never for training.
+    pub(super) held_out: bool,
     /// Where it stands in the file, from 1.
     pub(super) line: usize,
 }
@@ -37,11 +39,13 @@ pub(super) struct Prompt {
 struct Line {
     id: Option<Value>,
     prompt: String,
+    #[serde(default)]
+    held_out: bool,
 }
 
 impl Prompts {
-    /// Reads JSONL: `{"id": …, "prompt": …}` a line, the id being optional; other fields
-    /// are passed over.
+    /// Reads JSONL: `{"id": …, "prompt": …, "held_out": …}` a line, the id and whether it is
+    /// held out being optional; other fields are passed over.
     ///
     /// # Errors
     ///
@@ -73,7 +77,7 @@ impl Prompts {
                 return Err(refuse(problem));
             }
             places.insert(id.to_string(), list.len());
-            list.push(Prompt { id, text: read.prompt, line });
+            list.push(Prompt { id, text: read.prompt, held_out: read.held_out, line });
         }
         if list.is_empty() {
             let problem = "it holds no prompt; a line is one JSON object with a \"prompt\"";

@@ -32,6 +32,9 @@ pub(super) struct Row {
     pub(super) tokens: Vec<u32>,
     /// Whether the model ended it; else it was cut off.
     pub(super) ended: bool,
+    /// Whether it is for measuring and never for training, as the prompt says.
+    #[serde(default)]
+    pub(super) held_out: bool,
 }
 
 /// A file of answers under way.
@@ -182,7 +185,10 @@ impl<'p> Rows<'p> {
         let lines = bytes[..whole].split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         let row = |(index, line): (usize, &[u8])| {
             let row: Option<Row> = serde_json::from_slice(line).ok();
-            let placed = row.and_then(|row| Some((self.prompts.place(&row.id)?, row)));
+            let placed = row.and_then(|row| {
+                let place = self.prompts.place(&row.id)?;
+                Some((place, Row { held_out: self.prompts.list[place].held_out, ..row }))
+            });
             placed.ok_or_else(|| {
                 let problem = "is no answer to one of the prompts: take the line away, or start \
                                anew with --force";

@@ -17,6 +17,9 @@ use crate::{Error, error::TensorProblem};
 pub(crate) const FILES: [&str; 3] =
     ["adapter_config.json", "adapter_model.safetensors", "diffusion_config.json"];
 
+/// Where a Gaussian adapter keeps what PEFT has no names for, and would refuse.
+pub(crate) const LATENT_INPUT: &str = "latent_input.safetensors";
+
 const PREFIX: &str = "base_model.model.";
 
 /// An adapter's tensors and how they are scaled.

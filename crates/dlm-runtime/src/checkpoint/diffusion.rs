@@ -10,7 +10,7 @@ use crate::{
     network::{Family, Parametrisation},
 };
 
-/// The settings that turn a transformer into a masked diffusion model.
+/// The settings that turn a transformer into a diffusion model.
 ///
 /// This is the one home of the mask id. It is sought in config.json, then in an
 /// adapter's diffusion_config.json, then as the mask token of the tokenizer; MDLM's is the
@@ -18,8 +18,10 @@ use crate::{
 /// network wins over what the architecture implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Diffusion {
-    /// The mask, where the checkpoint has one; an autoregressive model has none.
+    /// The mask, where the checkpoint has one; an autoregressive or Gaussian model has none.
     pub mask: Option<u32>,
+    /// Whether noise is Gaussian and on vectors, instead of masks in the place of tokens.
+    pub gaussian: bool,
     /// Who sees whom.
     pub attention: Attention,
     /// Whether the logits for position `i` come out of row `i − 1`.
@@ -58,6 +60,7 @@ impl Diffusion {
         let vocab = family.shape(config)?.vocab;
         let mut settings = Self {
             mask: mask_in(config, vocab)?,
+            gaussian: false,
             attention,
             shifted: family.is_shifted(),
             predicts_mask: true,
@@ -98,6 +101,11 @@ impl Diffusion {
             Some(_) => {
                 return Err(adapter.complaint("logits", "should be shifted_right or in_place"));
             }
+        };
+        self.gaussian = match adapter.text("process")? {
+            None | Some("masked") => false,
+            Some("gaussian") => true,
+            Some(_) => return Err(adapter.complaint("process", "should be masked or gaussian")),
         };
         self.predicts_mask = false;
         self.end_of_sequence = adapter.token("eos_token_id")?.or(self.end_of_sequence);

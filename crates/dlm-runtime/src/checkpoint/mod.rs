@@ -7,7 +7,7 @@ mod hub;
 mod source;
 mod weights;
 
-pub(crate) use adapter::Adapter;
+pub(crate) use adapter::{Adapter, FILES as ADAPTER_FILES, LATENT_INPUT};
 pub(crate) use config::Config;
 pub use diffusion::{Attention, Diffusion};
 pub use hub::{Download, Hub};

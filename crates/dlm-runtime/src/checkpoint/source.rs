@@ -101,6 +101,10 @@ impl Source {
         for (folder, name) in self.adapter.iter().flat_map(|f| adapter::FILES.map(|n| (f, n))) {
             named.push((format!("adapter/{name}"), folder.join(name)));
         }
+        let beside = self.adapter.iter().map(|folder| folder.join(adapter::LATENT_INPUT));
+        for path in beside.filter(|path| path.exists()) {
+            named.push((format!("adapter/{}", adapter::LATENT_INPUT), path));
+        }
         named.into_iter().map(|(name, path)| digest(name, &path)).collect()
     }
 }

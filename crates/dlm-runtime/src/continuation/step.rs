@@ -53,7 +53,9 @@ impl<'m> Continuer<'m> {
     /// Where the model is not causal, and where a setting makes no sense.
     pub fn new(model: &'m Model, how: Continuation) -> Result<Self, Error> {
         let refuse = |problem: String| Err(Error::Ask(problem));
-        let Some(decoder) = model.network().continued().filter(|_| model.is_shifted()) else {
+        let Some(decoder) =
+            model.network().decoder().filter(|d| d.is_causal() && model.is_shifted())
+        else {
             let id = model.source().id.clone();
             return refuse(format!(
                 "{id} is not causal, so what was read would change with what follows: continue \
@@ -187,7 +189,7 @@ impl<'m> Continuer<'m> {
             let ids = whole(&ids, &beginning.pack.ids)?;
             let positions = whole(&positions, &beginning.pack.positions)?;
             let tokens = ids.size()[0];
-            self.decoder.run(&ids, &positions, &mut |block, q, k, v| {
+            self.decoder.run(self.decoder.embed(&ids)?, &positions, &mut |block, q, k, v| {
                 let old = |x: &Tensor| x.f_narrow(0, 0, rows);
                 let new = |x: &Tensor| x.f_narrow(0, rows, tokens - rows);
                 let mixed = cache.attend(&turn, block, [&old(q)?, &old(k)?, &old(v)?])?;

@@ -50,7 +50,7 @@ fn fits(dim: i64, x: &TensorLatent) -> Result<(), Error> {
 }
 
 /// The numbers of a tensor in host memory, row-major.
-fn on_host<T>(tensor: &Tensor, kind: Kind) -> Result<Vec<T>, Error>
+pub(crate) fn on_host<T>(tensor: &Tensor, kind: Kind) -> Result<Vec<T>, Error>
 where
     Vec<T>: for<'a> TryFrom<&'a Tensor, Error = tch::TchError>,
 {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod checks;
+mod noisy;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use dlm_core::{Ask, Canvas, MaskPredictor, ModelError, Prediction, Query, TokenId};
 use tch::{Device, Kind};
+
+pub use noisy::{Frame, NoisyQuery};
+
+use noisy::Noisy;
 
 use crate::{
     DeviceChoice, Diffusion, DtypeChoice, Error, Family, Source, TextCodec,
@@ -54,6 +59,7 @@ pub struct Model {
     device: Device,
     kind: Kind,
     batch_tokens: usize,
+    noisy: Option<Noisy>,
     /// Tensors of the network may lie in these files, so they go last.
     weights: Weights,
 }
@@ -84,6 +90,10 @@ impl Model {
         let loader = Loader::new(&weights, adapter.as_ref(), device, kind);
         let network = family.build(&config, &loader, &diffusion)?;
         loader.finish()?;
+        let noisy = match adapter_folder {
+            Some(folder) if diffusion.gaussian => Some(Noisy::load(folder, network.embeddings())?),
+            _ => None,
+        };
         let default_batch = match device {
             Device::Cpu => 1024,
             _ => 16_384,
@@ -98,6 +108,7 @@ impl Model {
             device,
             kind,
             batch_tokens: options.batch_tokens.unwrap_or(default_batch).max(1),
+            noisy,
             weights,
         })
     }

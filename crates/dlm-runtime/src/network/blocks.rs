@@ -2,13 +2,14 @@
 
 use tch::{Kind, Tensor};
 
-use super::pack::Sequence;
+use super::{low_rank::LowRank, pack::Sequence};
 use crate::{Error, checkpoint::Loader};
 
-/// `y = x·Wᵀ + b`, `W [out, in]`.
+/// `y = x·Wᵀ + b`, `W [out, in]`, and a trained update of it.
 pub(crate) struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    update: Option<LowRank>,
 }
 
 impl Linear {
@@ -23,17 +24,31 @@ impl Linear {
             true => Some(loader.tensor(&format!("{module}.bias"), &shape[..1])?),
             false => None,
         };
-        Ok(Self { weight: loader.linear(module, shape)?, bias })
+        Ok(Self::new(loader.linear(module, shape)?, bias))
     }
 
     /// A map of the given weight and bias.
     pub(crate) fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, update: None }
+    }
+
+    /// Sets the update that is added to the map.
+    pub(crate) fn set_update(&mut self, update: LowRank) {
+        self.update = Some(update);
     }
 
     /// `x [rows, in]` to `[rows, out]`.
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, Error> {
-        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
+        let y = x.f_linear(&self.weight, self.bias.as_ref())?;
+        match &self.update {
+            Some(update) => update.add_to(y, x),
+            None => Ok(y),
+        }
+    }
+
+    /// `W`.
+    pub(crate) fn weight(&self) -> &Tensor {
+        &self.weight
     }
 
     /// `(in, out)`.
@@ -93,6 +108,11 @@ impl SwiGlu {
     }
 }
 
+/// `h + x`, in the place of `h` where no gradient needs what stood there.
+pub(crate) fn add(mut h: Tensor, x: &Tensor) -> Result<Tensor, Error> {
+    Ok(if h.requires_grad() || x.requires_grad() { h.f_add(x)? } else { h.f_add_(x)? })
+}
+
 /// `softmax(q·kᵀ/√d)·v` within each sequence of a pack.
 ///
 /// `q [tokens, heads, d]`; `k`, `v` `[tokens, groups, d]`, where a group of query
@@ -150,6 +170,49 @@ pub(crate) fn attention(
         }
     }
     Ok(mixed.f_view([tokens, heads * width])?)
+}
+
+/// [`attention`] in both directions of sequences with the given `lengths`, differentiable.
+///
+/// Neighbours of one length are one batch, so sorted sequences need few calls.
+pub(crate) fn attention_of_runs(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    lengths: &[usize],
+) -> Result<Tensor, Error> {
+    let mut mixed = Vec::new();
+    let mut start = 0;
+    for run in lengths.chunk_by(|a, b| a == b) {
+        let (count, length) = (run.len() as i64, run[0] as i64);
+        let own = |x: &Tensor| x.f_narrow(0, start, count * length);
+        mixed.push(attention_of_one_length(&own(q)?, &own(k)?, &own(v)?, length)?);
+        start += count * length;
+    }
+    Ok(Tensor::f_cat(&mixed, 0)?)
+}
+
+/// [`attention`] in both directions of sequences of one length, laid end to end.
+fn attention_of_one_length(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    length: i64,
+) -> Result<Tensor, Error> {
+    let (tokens, heads, width) = q.size3()?;
+    let groups = k.size()[1];
+    let shared = heads / groups;
+    // The queries that share a key stand below each other as one longer sequence.
+    let q = q.f_view([-1, length, groups, shared, width])?.f_permute([0, 2, 3, 1, 4])?;
+    let q = q.f_reshape([-1, groups, shared * length, width])?;
+    let by_head =
+        |x: &Tensor| x.f_view([-1, length, groups, width])?.f_transpose(1, 2)?.f_contiguous();
+    let (k, v) = (by_head(k)?, by_head(v)?);
+    let mixed = Tensor::f_scaled_dot_product_attention::<Tensor>(
+        &q, &k, &v, None, 0.0, false, None, false,
+    )?;
+    let mixed = mixed.f_view([-1, groups, shared, length, width])?.f_permute([0, 3, 1, 2, 4])?;
+    Ok(mixed.f_reshape([tokens, heads * width])?)
 }
 
 /// Repeats every head of `x [tokens, groups, d]` for the queries that share it.

@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use super::{
     Network,
-    blocks::{Linear, RmsNorm, SwiGlu, attention},
+    blocks::{Linear, RmsNorm, SwiGlu, add, attention},
     mixture::Mixture,
     pack::Pack,
     rotary::Rotary,
@@ -78,6 +78,20 @@ impl Feed {
         match self {
             Self::Dense(layer) => layer.products().to_vec(),
             Self::Sparse(mixture) => mixture.products(),
+        }
+    }
+
+    fn linears(&self) -> Vec<&Linear> {
+        match self {
+            Self::Dense(SwiGlu { gate, up, down }) => vec![gate, up, down],
+            Self::Sparse(_) => Vec::new(),
+        }
+    }
+
+    fn linears_mut(&mut self) -> Vec<&mut Linear> {
+        match self {
+            Self::Dense(SwiGlu { gate, up, down }) => vec![gate, up, down],
+            Self::Sparse(_) => Vec::new(),
         }
     }
 }
@@ -161,6 +175,19 @@ impl Block {
     }
 }
 
+impl Block {
+    /// The linear maps of a block with one layer for all tokens, in a fixed order.
+    fn linears(&self) -> Vec<&Linear> {
+        let around = [&self.query, &self.key, &self.value, &self.output];
+        around.into_iter().chain(self.feed.linears()).collect()
+    }
+
+    fn linears_mut(&mut self) -> Vec<&mut Linear> {
+        let Self { query, key, value, output, feed, .. } = self;
+        [query, key, value, output].into_iter().chain(feed.linears_mut()).collect()
+    }
+}
+
 /// Attention of one block, which is given by its index: `q [tokens, heads, d]` and `k`, `v`
 /// `[tokens, groups, d]` to `[tokens, heads·d]`.
 pub(crate) type Attend<'a> =
@@ -168,7 +195,7 @@ pub(crate) type Attend<'a> =
 
 impl Network for Decoder {
     fn hidden(&self, pack: &Pack) -> Result<Tensor, Error> {
-        self.run(&pack.ids, &pack.positions, &mut |_, q, k, v| {
+        self.run(self.embed(&pack.ids)?, &pack.positions, &mut |_, q, k, v| {
             attention(q, k, v, &pack.sequences, self.causal)
         })
     }
@@ -189,28 +216,47 @@ impl Network for Decoder {
         self.blocks.iter().flat_map(of).collect()
     }
 
-    fn continued(&self) -> Option<&Decoder> {
-        self.causal.then_some(self)
+    fn decoder(&self) -> Option<&Decoder> {
+        Some(self)
     }
 }
 
 impl Decoder {
-    /// Hidden states of `ids [tokens]` at `positions [tokens]` after the final norm; who
-    /// sees whom is up to `attend`.
+    /// Whether a position sees itself and what stands before it, and nothing else.
+    pub(crate) fn is_causal(&self) -> bool {
+        self.causal
+    }
+
+    /// The linear maps of all blocks, in a fixed order.
+    pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.blocks.iter().flat_map(Block::linears)
+    }
+
+    /// The linear maps of all blocks, in the same order, to be changed.
+    pub(crate) fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
+        self.blocks.iter_mut().flat_map(Block::linears_mut)
+    }
+
+    /// Input embeddings of `ids [tokens]`, `[tokens, width]`.
+    pub(crate) fn embed(&self, ids: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.embedding.f_index_select(0, ids)?)
+    }
+
+    /// Hidden states after the final norm, from inputs `h [tokens, width]` of any making at
+    /// `positions [tokens]`; who sees whom is up to `attend`.
     pub(crate) fn run(
         &self,
-        ids: &Tensor,
+        mut h: Tensor,
         positions: &Tensor,
         attend: &mut Attend<'_>,
     ) -> Result<Tensor, Error> {
         let rotary = Rotary::new(positions, self.heads.width, self.heads.base)?;
-        let mut h = self.embedding.f_index_select(0, ids)?;
         for (index, block) in self.blocks.iter().enumerate() {
             let (q, k, v) = self.ask(block, &block.attention_norm.apply(&h)?, &rotary)?;
             let mixed = block.output.apply(&attend(index, &q, &k, &v)?)?;
-            h = h.f_add_(&mixed)?;
+            h = add(h, &mixed)?;
             let fed = block.feed.apply(&block.feed_norm.apply(&h)?)?;
-            h = h.f_add_(&fed)?;
+            h = add(h, &fed)?;
         }
         self.norm.apply(&h)
     }

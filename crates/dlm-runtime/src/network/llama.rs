@@ -24,6 +24,13 @@ pub(super) const PARTS: PartNames = PartNames {
     down: "mlp.down_proj",
 };
 
+/// What the linear maps of a network are called, in the order of [`Decoder::linears`].
+pub(crate) fn modules(layers: usize) -> impl Iterator<Item = String> {
+    let PartNames { query, key, value, output, gate, up, down, .. } = PARTS;
+    let parts = [query, key, value, output, gate, up, down];
+    (0..layers).flat_map(move |layer| parts.map(|part| format!("model.layers.{layer}.{part}")))
+}
+
 /// Builds the network from tensors named `model.layers.…`.
 pub(crate) fn build(config: &Config, loader: &Loader<'_>, causal: bool) -> Result<Decoder, Error> {
     config.expect("mlp_bias", &[json!(false)])?;

@@ -9,19 +9,25 @@ mod blocks;
 mod decoder;
 pub(crate) mod dit;
 mod dream;
+pub(crate) mod latent_input;
 mod llada;
 pub(crate) mod llada_moe;
-mod llama;
+pub(crate) mod llama;
+mod low_rank;
 mod mixture;
 mod pack;
 mod rotary;
+mod token_vectors;
 
 use tch::Tensor;
 
-pub(crate) use blocks::attention;
+pub(crate) use blocks::{attention, attention_of_runs};
 pub(crate) use decoder::Decoder;
 pub use dit::Parametrisation;
+pub(crate) use latent_input::LatentInput;
+pub(crate) use low_rank::LowRank;
 pub(crate) use pack::{Laid, Pack};
+pub use token_vectors::TokenVectors;
 
 use crate::{
     Attention, Diffusion, Error,
@@ -52,9 +58,9 @@ pub(crate) trait Network: Send {
     /// head excluded: what a speed ceiling is measured on.
     fn products(&self) -> Vec<(i64, i64)>;
 
-    /// The blocks of a causal network, whose keys and values can be kept while text is
-    /// continued; none where a later token would change them.
-    fn continued(&self) -> Option<&Decoder> {
+    /// The network's blocks, where these are those of a [`Decoder`]: for whoever has inputs
+    /// or an attention of his own.
+    fn decoder(&self) -> Option<&Decoder> {
         None
     }
 }

@@ -1,0 +1,145 @@
+//! AdamW on one row of numbers, its learning rate and its average.
+
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, no_grad};
+
+use crate::{Error, recipe::require};
+
+/// How a row of numbers follows its gradients: AdamW (Loshchilov and Hutter 2019).
+///
+/// ```text
+/// g ← g·min(1, clip/‖g‖)
+/// m ← β₁m + (1 − β₁)g        v ← β₂v + (1 − β₂)g²
+/// θ ← θ − η·(m/(1 − β₁ᵏ)/(√(v/(1 − β₂ᵏ)) + ε) + decay·θ)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamW {
+    /// The largest learning rate `η`, above 0.
+    pub rate: f64,
+    /// `β₁` and `β₂`, in `[0, 1)`.
+    pub betas: [f64; 2],
+    /// `ε`, above 0.
+    pub eps: f64,
+    /// Decoupled decay, at least 0.
+    pub decay: f64,
+    /// The norm that a gradient is cut to, above 0.
+    pub clip: f64,
+    /// Steps over which the rate grows from 0.
+    pub warm_up: u64,
+    /// How the rate falls.
+    pub fall: Fall,
+    /// Share of the old in the running average of θ, in `[0, 1)`; 0 keeps none.
+    pub average: f64,
+}
+
+/// How a learning rate falls after its warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fall {
+    /// Stays.
+    Constant,
+    /// Constant for the first half of the steps, then straight to 0.
+    Linear,
+    /// Half a cosine from the first step after the warm-up to the last.
+    Cosine,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self {
+            rate: 6e-4,
+            betas: [0.9, 0.99],
+            eps: 1e-8,
+            decay: 0.0,
+            clip: 1.0,
+            warm_up: 50,
+            fall: Fall::Linear,
+            average: 0.999,
+        }
+    }
+}
+
+impl AdamW {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] names the first that does not.
+    pub fn validate(&self) -> Result<(), Error> {
+        let above = |x: f64| x.is_finite() && 0.0 < x;
+        let share = |x: f64| (0.0..1.0).contains(&x);
+        require("optimiser.rate", self.rate, above(self.rate), "above 0")?;
+        for beta in self.betas {
+            require("optimiser.betas", beta, share(beta), "in [0, 1)")?;
+        }
+        require("optimiser.eps", self.eps, above(self.eps), "above 0")?;
+        let fine = self.decay.is_finite() && 0.0 <= self.decay;
+        require("optimiser.decay", self.decay, fine, "at least 0")?;
+        require("optimiser.clip", self.clip, above(self.clip), "above 0")?;
+        require("optimiser.average", self.average, share(self.average), "in [0, 1)")
+    }
+
+    /// The learning rate of step `step` (from 0) of `steps`.
+    pub fn rate_at(&self, step: u64, steps: u64) -> f64 {
+        let warm = (step + 1) as f64 / self.warm_up.max(1) as f64;
+        let done = (step as f64 / steps.max(1) as f64).min(1.0);
+        let left = match self.fall {
+            Fall::Constant => 1.0,
+            Fall::Linear => (2.0 * (1.0 - done)).min(1.0),
+            Fall::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+        };
+        self.rate * left * warm.min(1.0)
+    }
+}
+
+/// What an optimiser remembers from step to step.
+#[derive(Debug)]
+pub(crate) struct Momentum {
+    /// Steps made.
+    pub(crate) steps: u64,
+    /// Running mean of the gradient.
+    pub(crate) m: Tensor,
+    /// Running mean of its square.
+    pub(crate) v: Tensor,
+    /// Running average of θ.
+    pub(crate) average: Tensor,
+}
+
+impl Momentum {
+    /// Before the first step.
+    pub(crate) fn new(theta: &Tensor) -> Result<Self, Error> {
+        let zeros = || theta.f_detach()?.f_zeros_like();
+        Ok(Self { steps: 0, m: zeros()?, v: zeros()?, average: theta.f_detach_copy()? })
+    }
+
+    /// Moves `theta` along `gradient`, whose norm is `norm`.
+    pub(crate) fn step(
+        &mut self,
+        rule: &AdamW,
+        theta: &Tensor,
+        gradient: &Tensor,
+        norm: f64,
+        rate: f64,
+    ) -> Result<(), Error> {
+        no_grad(|| {
+            let g = gradient.f_mul_scalar((rule.clip / norm.max(1e-12)).min(1.0))?;
+            let [first, second] = rule.betas;
+            self.steps += 1;
+            let count = self.steps as f64;
+            self.m = self.m.f_mul_scalar_(first)?.f_add_(&g.f_mul_scalar(1.0 - first)?)?;
+            let square = g.f_square()?.f_mul_scalar_(1.0 - second)?;
+            self.v = self.v.f_mul_scalar_(second)?.f_add_(&square)?;
+            let root = self.v.f_div_scalar(1.0 - second.powf(count))?.f_sqrt_()?;
+            let mut change = self.m.f_div(&root.f_add_scalar(rule.eps)?)?;
+            change = change.f_mul_scalar_(rate / (1.0 - first.powf(count)))?;
+            let mut theta = theta.f_detach()?;
+            theta = theta.f_mul_scalar_(1.0 - rate * rule.decay)?.f_sub_(&change)?;
+            // A young average follows faster, or it would remember the start for long.
+            let keep = rule.average.min(count / (10.0 + count));
+            let fresh = theta.f_mul_scalar(1.0 - keep)?;
+            self.average = self.average.f_mul_scalar_(keep)?.f_add_(&fresh)?;
+            Ok(())
+        })
+    }
+}
