@@ -21,7 +21,7 @@ const PROGRESS: &str = "progress.json";
 const LOCK: &str = "run.lock";
 
 /// Every file of rows that this program writes; no other is ever removed.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "probe.csv",
     "position.csv",
     "curves.csv",
@@ -29,6 +29,7 @@ const ROWS: [&str; 7] = [
     "samples.csv",
     "timing.csv",
     "scores.csv",
+    "rows.csv",
 ];
 
 /// The folder of one run.

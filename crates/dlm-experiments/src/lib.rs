@@ -17,6 +17,7 @@ mod digest;
 pub mod distillation;
 mod error;
 mod estimates;
+pub mod evaluation;
 pub mod experiments;
 mod figures;
 mod folder;

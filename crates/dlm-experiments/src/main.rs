@@ -30,6 +30,8 @@ enum Command {
     Train(Box<commands::TrainArguments>),
     /// Say how probable given answers are.
     Score(Box<commands::ScoreArguments>),
+    /// Measure a model on held-out text: likelihoods, and what it writes.
+    Eval(Box<commands::EvalArguments>),
     /// Say what a checkpoint is.
     Inspect(ModelArguments),
     /// Run an experiment from its spec.
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         }
         Command::Train(arguments) => commands::train(&arguments, &mut |line| eprintln!("{line}")),
         Command::Score(arguments) => commands::score(&arguments),
+        Command::Eval(arguments) => commands::eval(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Run(arguments) => commands::run(&arguments),
         Command::Bench(arguments) => commands::bench(&arguments),

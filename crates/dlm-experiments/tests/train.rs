@@ -102,7 +102,8 @@ fn a_training_leaves_an_adapter_that_loads_losses_and_a_record() {
     assert_eq!(curve.lines().count(), 9);
     let figure = fs::read_to_string(bench.path("out/losses.svg")).unwrap();
     let figure = roxmltree::Document::parse(&figure).unwrap();
-    assert!(figure.descendants().any(|node| node.text() == Some("t = 0.15")));
+    let label = |node: roxmltree::Node<'_, '_>| node.text().is_some_and(|t| t.trim() == "t = 0.15");
+    assert!(figure.descendants().any(label));
 
     let inspected = Command::new(env!("CARGO_BIN_EXE_dlm"))
         .args(["inspect", "--model"])

@@ -2,6 +2,7 @@
 
 mod bench;
 mod distill;
+mod eval;
 mod generate;
 mod inspect;
 mod probe;
@@ -11,6 +12,7 @@ mod train;
 
 pub use bench::{BenchArguments, bench};
 pub use distill::{DistillArguments, distill};
+pub use eval::{EvalArguments, eval};
 pub use generate::{GenerateArguments, generate};
 pub use inspect::inspect;
 pub use probe::{ProbeArguments, probe};

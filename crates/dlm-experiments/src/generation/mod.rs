@@ -5,6 +5,7 @@
 //! Canvases finish in any order and are written at once; when all are there, the rows are
 //! put in order, so that the files of two runs can be compared byte by byte.
 
+mod filler;
 mod listener;
 mod names;
 mod recorder;
@@ -27,8 +28,10 @@ use dlm_rng::Key;
 use dlm_runtime::Model;
 use serde_json::json;
 
+pub(crate) use filler::Filler;
 pub use listener::Listener;
 pub use sample::SampleRow;
+pub(crate) use sample::Speech;
 pub use sampler::Sampler;
 pub use settings::SamplerArguments;
 
@@ -38,7 +41,7 @@ use crate::{
     manifest::{Manifest, ModelRecord},
 };
 use recorder::Recorder;
-use sample::{Place, Placed, SAMPLES, Speech, TIMING, TimingRow};
+use sample::{Place, Placed, SAMPLES, TIMING, TimingRow};
 use sampler::Work;
 use shared_model::SharedModel;
 use trace::Trace;
@@ -152,10 +155,7 @@ fn fill(
         .flat_map(|prompt| (0..run.samples).map(move |sample| Place { prompt, sample }));
     let places: Vec<Place> = places.filter(|place| !done.contains(place)).collect();
     let mut rows: Vec<Canvas> = places.iter().map(|place| canvases[place.prompt].clone()).collect();
-    // A sample's numbers do not depend on how many samples there are.
-    let key = |place: &Place| {
-        Key::new(run.seed).sequence((place.prompt as u64) << 32 | place.sample as u64)
-    };
+    let key = |place: &Place| sample_key(run.seed, place.prompt, place.sample);
     let keys: Vec<Key> = places.iter().map(key).collect();
     let suitable = if model.description().device == "cpu" { 8 } else { 32 };
     let view = View::new(model, &rows, run.watch)?;
@@ -182,6 +182,11 @@ fn fill(
     };
     let filled = run.sampler.fill(work, &mut rows, &keys, &mut recorder);
     recorder.finish(filled)
+}
+
+/// The randomness of one sample of one prompt, however many of either there are.
+pub(crate) fn sample_key(seed: u64, prompt: usize, sample: usize) -> Key {
+    Key::new(seed).sequence((prompt as u64) << 32 | sample as u64)
 }
 
 /// One canvas a prompt, all masked where the answer will stand.

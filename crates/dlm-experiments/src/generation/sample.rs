@@ -113,30 +113,36 @@ pub(super) fn put_in_order<R: Placed>(folder: &Folder, file: &str) -> Result<(),
 
 /// Which tokens of a response are heard.
 #[derive(Clone, Debug)]
-pub(super) struct Speech {
+pub(crate) struct Speech {
     ends: Vec<TokenId>,
     silent: Vec<TokenId>,
 }
 
 impl Speech {
     /// A text ends at one of `ends` or of the model's own ends; special tokens are silent.
-    pub(super) fn new(model: &Model, ends: &[TokenId]) -> Self {
+    pub(crate) fn new(model: &Model, ends: &[TokenId]) -> Self {
         let special = model.text().map(|text| text.special_tokens()).unwrap_or_default();
         let silent = special.into_iter().map(|(id, _)| id).chain(model.mask().ok()).collect();
         Self { ends: ends.iter().copied().chain(model.ends()).collect(), silent }
     }
 
     /// The text of a response; empty where the model has no tokenizer.
-    pub(super) fn text(&self, model: &Model, ids: &[TokenId]) -> Result<String, Error> {
+    pub(crate) fn text(&self, model: &Model, ids: &[TokenId]) -> Result<String, Error> {
         match model.text() {
             Ok(codec) => Ok(codec.decode(&self.heard(ids))?),
             Err(_) => Ok(String::new()),
         }
     }
 
+    /// The tokens before the first that ends a text, silent ones among them.
+    pub(crate) fn before_end<'a>(&self, ids: &'a [TokenId]) -> &'a [TokenId] {
+        let end = ids.iter().position(|id| self.ends.contains(id));
+        &ids[..end.unwrap_or(ids.len())]
+    }
+
     fn heard(&self, ids: &[TokenId]) -> Vec<TokenId> {
-        let before_end = ids.iter().copied().take_while(|id| !self.ends.contains(id));
-        before_end.filter(|id| !self.silent.contains(id)).collect()
+        let spoken = |id: &TokenId| !self.silent.contains(id);
+        self.before_end(ids).iter().copied().filter(spoken).collect()
     }
 }
 

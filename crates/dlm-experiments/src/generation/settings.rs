@@ -100,24 +100,41 @@ impl SamplerArguments {
         }
     }
 
-    /// A jump sampler with those flags that it has.
-    fn jumps(&self, mut sampler: JumpSampler) -> Result<JumpSampler, Error> {
-        for (flag, is_given) in [
+    /// The given flags besides temperature and top-k, all of which are a sampler's of canvases.
+    pub(crate) fn beyond_draw(&self) -> Vec<&'static str> {
+        let of_canvases = [
+            ("--preset", self.preset.is_some()),
+            ("--sampler", self.sampler.is_some()),
+            ("--steps", self.steps.is_some()),
+            ("--top-p", self.top_p.is_some()),
+        ];
+        let all = of_canvases.into_iter().chain(self.of_masks());
+        all.filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
+    }
+
+    /// The flags that only masked samplers have, and whether they are given.
+    fn of_masks(&self) -> [(&'static str, bool); 9] {
+        [
             ("--block-length", self.block_length.is_some()),
-            ("--temperature", self.temperature.is_some()),
             ("--order", self.order.is_some()),
             ("--commit", self.commit.is_some()),
             ("--threshold", self.threshold.is_some()),
             ("--factor", self.factor.is_some()),
             ("--guidance", self.guidance.is_some()),
-            ("--top-k", self.top_k.is_some()),
             ("--eos", self.eos.is_some()),
             ("--eos-penalty", self.eos_penalty.is_some()),
             ("--ban", !self.ban.is_empty()),
-        ] {
-            if is_given {
-                return Err(Error::NotOfJumps { flag });
-            }
+        ]
+    }
+
+    /// A jump sampler with those flags that it has.
+    fn jumps(&self, mut sampler: JumpSampler) -> Result<JumpSampler, Error> {
+        let of_draw =
+            [("--temperature", self.temperature.is_some()), ("--top-k", self.top_k.is_some())];
+        if let Some((flag, _)) =
+            self.of_masks().into_iter().chain(of_draw).find(|(_, is_given)| *is_given)
+        {
+            return Err(Error::NotOfJumps { flag });
         }
         sampler.steps = self.steps.unwrap_or(sampler.steps);
         sampler.top_p = self.top_p.or(sampler.top_p);

@@ -79,6 +79,7 @@ impl Trainee {
         plan: Plan,
         key: Key,
     ) -> Result<Self, Error> {
+        crate::processor::keep_freed_memory();
         let device = device.resolve()?;
         let kind = dtype.resolve(device);
         let config = Config::read(&source.folder.join("config.json"))?;
@@ -294,8 +295,9 @@ impl Trainee {
     }
 
     /// Writes `values`, a row like θ, as an adapter in PEFT's layout: adapter_config.json
-    /// and adapter_model.safetensors in bf16. Extra tensors go into `extra.safetensors`
-    /// beside them, because PEFT would refuse names it does not know.
+    /// and adapter_model.safetensors in bf16. What reads noisy vectors goes into
+    /// latent_input.safetensors beside them, because PEFT would refuse names it does not
+    /// know.
     ///
     /// # Errors
     ///

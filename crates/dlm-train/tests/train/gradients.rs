@@ -47,7 +47,7 @@ fn gradients_are_what_finite_differences_say() {
         for (name, (start, numbers)) in checked {
             let along = theta.zeros_like();
             let mut own = along.narrow(0, start, numbers);
-            let _ = own.copy_(&direction(numbers as usize, 9));
+            own.copy_(&direction(numbers as usize, 9));
             let along = &along / along.norm();
             let mut value = |step: f64| {
                 trainee.set_parameters(&(&theta + &along * step)).unwrap();

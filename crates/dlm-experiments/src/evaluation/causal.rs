@@ -1,0 +1,52 @@
+//! The autoregressive measure: the chain rule, exactly, in one forward pass.
+
+use std::ops::Range;
+
+use dlm_core::{Ask, MaskPredictor, ModelError, Query, TokenId};
+
+use super::{rows::TextRow, texts::Text};
+
+/// What a causal network makes of some tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Read {
+    /// `−Σᵢ ln p(xⁱ | x^{<i})`, nats.
+    pub(super) nats: f64,
+    /// How many of the tokens were the most probable ones in their places.
+    pub(super) hits: usize,
+}
+
+/// Reads `tokens` at the positions of `answer`, each given all before it.
+pub(super) fn read(
+    model: &mut (impl MaskPredictor + ?Sized),
+    tokens: &[TokenId],
+    answer: Range<usize>,
+) -> Result<Read, ModelError> {
+    let positions: Vec<usize> = answer.collect();
+    let targets: Vec<Option<TokenId>> = positions.iter().map(|&at| Some(tokens[at])).collect();
+    let query = Query { targets: &targets, ..Query::new(tokens, &positions) };
+    let prediction = model.predict(&[query], &Ask::default())?;
+    let mut read = Read { nats: 0.0, hits: 0 };
+    for candidate in prediction.candidates.iter().flatten() {
+        read.nats -= candidate.target.map_or(f64::NAN, |target| f64::from(target.log_probability));
+        read.hits += usize::from(candidate.token == tokens[candidate.position]);
+    }
+    Ok(read)
+}
+
+/// The exact nats of an answer, its end left out, and how often its next token was the
+/// most probable one.
+pub(super) fn rows(
+    model: &mut (impl MaskPredictor + ?Sized),
+    text: &Text,
+) -> Result<Vec<TextRow>, ModelError> {
+    let Read { nats, hits } = read(model, &text.tokens, text.answer.clone())?;
+    let row = |measure: &str, sum, unit: &str| TextRow {
+        line: text.line,
+        measure: measure.to_string(),
+        sum,
+        tokens: text.answer.len(),
+        standard_error: None,
+        unit: unit.to_string(),
+    };
+    Ok(vec![row("nats per token", nats, "nats"), row("next-token accuracy", hits as f64, "share")])
+}

@@ -1,0 +1,64 @@
+//! Canvases filled without a folder, for commands that keep what is made in their own way.
+
+use dlm_core::{Canvas, TokenId};
+use dlm_rng::Key;
+use dlm_runtime::Model;
+
+use super::{Sampler, sample::Speech, sampler::Work};
+use crate::Error;
+
+/// A sampler that was checked against its model and its canvases.
+#[derive(Clone, Debug)]
+pub(crate) struct Filler {
+    sampler: Sampler,
+    frequencies: Vec<f32>,
+    ends: Vec<TokenId>,
+}
+
+impl Filler {
+    /// Checks `sampler`, whose ends are the model's where it heeds any and names none.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting cannot be.
+    pub(crate) fn new(sampler: Sampler, model: &Model, canvases: &[Canvas]) -> Result<Self, Error> {
+        let sampler = sampler.with_ends(&model.ends());
+        sampler.check(canvases, model)?;
+        let (frequencies, ends) = (sampler.frequencies(model)?, sampler.ends(model));
+        Ok(Self { sampler, frequencies, ends })
+    }
+
+    /// The sampler as it runs.
+    pub(crate) fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Where its texts end.
+    pub(crate) fn speech(&self, model: &Model) -> Speech {
+        Speech::new(model, &self.ends)
+    }
+
+    /// Fills all `canvases` together, with a key each; gives the tokens of their responses.
+    ///
+    /// # Errors
+    ///
+    /// Where the network fails.
+    pub(crate) fn fill(
+        &self,
+        model: &mut Model,
+        mut canvases: Vec<Canvas>,
+        keys: &[Key],
+    ) -> Result<Vec<Vec<TokenId>>, Error> {
+        let work = Work {
+            predictor: model,
+            batch: canvases.len().max(1),
+            frequencies: &self.frequencies,
+            ends: &self.ends,
+        };
+        self.sampler.fill(work, &mut canvases, keys, &mut ())?;
+        let response = |canvas: &Canvas| {
+            canvas.response().iter().map(|&position| canvas.tokens()[position]).collect()
+        };
+        Ok(canvases.iter().map(response).collect())
+    }
+}
