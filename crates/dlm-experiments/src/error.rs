@@ -72,6 +72,15 @@ pub enum Error {
     /// A sampler could not run.
     #[error(transparent)]
     Sampling(dlm_discrete::unmasking::SampleError),
+    /// A Gaussian sampler could not run.
+    #[error("{}", deepest(.0))]
+    Diffusion(dlm_continuous::SampleError),
+    /// The likelihood of a Gaussian model could not be estimated.
+    #[error("{}", deepest(.0))]
+    Bound(#[from] dlm_continuous::likelihood::LikelihoodError),
+    /// Noise could not be put on a text.
+    #[error(transparent)]
+    Noise(#[from] dlm_continuous::NoiseError),
     /// A jump sampler could not run.
     #[error(transparent)]
     Jumping(dlm_discrete::jump::JumpError),

@@ -165,3 +165,99 @@ fn a_folder_with_another_training_is_refused_unless_forced() {
     let forced = bench.run("--force");
     assert!(String::from_utf8_lossy(&forced.stdout).contains("10 of 10 steps"), "{forced:?}");
 }
+
+/// Runs another command of `dlm` on the tiny base with the adapter that was trained.
+fn with_adapter(bench: &Bench, command: &str, flags: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dlm"))
+        .args([command, "--threads", "1", "--dtype", "f32", "--model"])
+        .arg(bench.path("model"))
+        .arg("--adapter")
+        .arg(bench.path("out/adapter"))
+        .args(flags.split_whitespace())
+        .current_dir(bench.folder.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_gaussian_adapter_writes_with_every_solver_and_is_measured() {
+    let bench = Bench::new(&RECIPE.replace("masked", "gaussian"), &texts());
+    assert!(bench.run("").status.success());
+    let generate = |flags: &str| {
+        let flags = format!("--prompt what --gen-length 6 --samples 3 {flags}");
+        with_adapter(&bench, "generate", &flags)
+    };
+    let samples = |out: &str| {
+        let rows = csv::Reader::from_path(bench.path(out).join("samples.csv")).unwrap();
+        rows.into_deserialize().collect::<Result<Vec<BTreeMap<String, String>>, _>>().unwrap()
+    };
+    // Evaluations of five steps, the last of which ends at data and needs one.
+    let evaluations = [
+        ("ddpm", 5),
+        ("ddim", 5),
+        ("euler", 5),
+        ("heun", 9),
+        ("dpmpp-2m", 5),
+        ("dpmpp-3m", 5),
+        ("dpmpp-2s", 9),
+        ("flow", 17),
+        ("vdm", 5),
+    ];
+    for (solver, nfe) in evaluations {
+        let run = generate(&format!("--solver {solver} --steps 5 --batch 2 --out {solver}"));
+        assert!(run.status.success(), "{solver}: {}", String::from_utf8_lossy(&run.stderr));
+        let rows = samples(solver);
+        assert_eq!(rows.len(), 3);
+        for row in &rows {
+            let ids: Vec<u32> = serde_json::from_str(&row["token_ids"]).unwrap();
+            assert!(ids.len() == 6 && ids.iter().all(|&id| id < 320), "{solver}: {row:?}");
+            assert_eq!(row["nfe"], nfe.to_string(), "{solver}");
+        }
+        assert!(rows[0]["token_ids"] != rows[1]["token_ids"], "{solver}: {rows:?}");
+    }
+    // A sample depends on its own numbers alone.
+    let run = generate("--solver ddpm --steps 5 --batch 1 --trace trace.jsonl --watch --out alone");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(samples("alone"), samples("ddpm"));
+    let trace = fs::read_to_string(bench.path("trace.jsonl")).unwrap();
+    assert_eq!(trace.lines().count(), 1 + 3 * (5 + 1), "{trace}");
+
+    let unnamed = generate("--steps 5 --batch 2 --out unnamed");
+    assert!(unnamed.status.success(), "{}", String::from_utf8_lossy(&unnamed.stderr));
+    assert_eq!(samples("unnamed"), samples("dpmpp-2m"));
+    for (flags, words) in [
+        ("--solver ddmp", vec!["ddmp", "ddpm"]),
+        ("--solver ddpm --steps 0", vec!["--steps", "1 to 1000000"]),
+        ("--solver ddpm --order random", vec!["--order", "--solver"]),
+        ("--solver ddpm --temperature 1", vec!["--temperature"]),
+        ("--preset llada", vec!["--solver"]),
+    ] {
+        let run = generate(&format!("{flags} --out refused"));
+        let error = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(!run.status.success() && !error.contains("panicked"), "{flags}: {error}");
+        words.iter().for_each(|word| assert!(error.contains(word), "{flags}: {error}"));
+    }
+
+    let flags = "--data texts.jsonl --samples 2 --gen-length 6 --steps 4 --bound-samples 1";
+    for out in ["first", "second"] {
+        let run = with_adapter(&bench, "eval", &format!("{flags} --out {out}"));
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
+    for file in ["eval.csv", "rows.csv", "samples.csv"] {
+        let read = |out: &str| fs::read_to_string(bench.path(out).join(file)).unwrap();
+        assert_eq!(read("first"), read("second"), "{file}");
+    }
+    let measures = fs::read_to_string(bench.path("first/eval.csv")).unwrap();
+    for measure in ["noisy cross-entropy at t = 0.25", "noisy accuracy at t = 1", "bound on nats"] {
+        assert!(measures.contains(measure), "{measures}");
+    }
+}
+
+#[test]
+fn a_masked_adapter_has_no_solver() {
+    let bench = Bench::new(RECIPE, &texts());
+    assert!(bench.run("").status.success());
+    let run = with_adapter(&bench, "generate", "--prompt what --solver ddpm --out out2");
+    let error = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(!run.status.success() && error.contains("Gaussian"), "{error}");
+}

@@ -43,7 +43,7 @@ pub use continuation::{Answer, Continuation, Continuer, Opening};
 pub use device::{DeviceChoice, DtypeChoice};
 pub use error::{Error, TensorProblem};
 pub use latent::{HeadRounding, LatentDtype, TensorLatent, TensorRounding};
-pub use model::{Description, Frame, LoadOptions, Model, NoisyQuery};
+pub use model::{Description, Frame, Guess, LoadOptions, Model, NoisyQuery};
 pub use network::{Family, Parametrisation, TokenVectors};
 pub use processor::{LIBTORCH_VERSION, set_threads, threads};
 pub use text::TextCodec;

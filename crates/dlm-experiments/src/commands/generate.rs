@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     Error, ModelArguments,
     commands::probe::PromptSource,
-    generation::{self, GenerationRun, Listener, SamplerArguments},
+    generation::{self, GenerationRun, Listener, Sampler, SamplerArguments},
 };
 
 /// Flags of `dlm generate`.
@@ -62,10 +62,13 @@ pub fn generate(
 ) -> Result<String, Error> {
     let mut prompts = arguments.source.read()?;
     prompts.truncate(arguments.limit.unwrap_or(usize::MAX));
+    let mut model = arguments.model.load()?;
+    let sampler = arguments.sampler.sampler_for(&model)?;
+    let preset = arguments.sampler.preset().filter(|_| !matches!(sampler, Sampler::Gaussian(_)));
     let run = GenerationRun {
         prompts,
-        sampler: arguments.sampler.sampler()?,
-        preset: arguments.sampler.preset().map(str::to_string),
+        preset: preset.map(str::to_string),
+        sampler,
         gen_length: arguments.gen_length,
         samples: arguments.samples,
         seed: arguments.seed,
@@ -74,7 +77,6 @@ pub fn generate(
         trace: arguments.trace.clone(),
         force: arguments.force,
     };
-    let mut model = arguments.model.load()?;
     let out = arguments.out.display();
     let note = match generation::generate(&mut model, &run, &arguments.out, listener)? {
         None => format!("{out} is up to date"),

@@ -6,8 +6,8 @@ use dlm_rng::Key;
 use dlm_runtime::Model;
 use serde::Serialize;
 
-use super::{EvaluationRun, causal, masked, rows::TextRow, texts::Texts};
-use crate::Error;
+use super::{EvaluationRun, causal, gaussian, masked, rows::TextRow, texts::Texts};
+use crate::{Error, generation::noise_schedule};
 
 /// How a model makes text, which decides what can be measured of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +17,8 @@ pub enum Family {
     Autoregressive,
     /// From masks, in any order.
     Masked,
+    /// From Gaussian noise on vectors, all positions at once.
+    Gaussian,
 }
 
 impl Family {
@@ -26,9 +28,10 @@ impl Family {
     ///
     /// Where it sees both sides of a position and names no mask.
     pub fn of(model: &Model) -> Result<Self, Error> {
-        match model.description().causal {
-            true => Ok(Self::Autoregressive),
-            false => Ok(model.mask().map(|_| Self::Masked)?),
+        match (model.description().causal, model.is_gaussian()) {
+            (true, _) => Ok(Self::Autoregressive),
+            (false, true) => Ok(Self::Gaussian),
+            (false, false) => Ok(model.mask().map(|_| Self::Masked)?),
         }
     }
 
@@ -45,6 +48,12 @@ impl Family {
         let key = Key::new(run.seed).sequence(text.line as u64 - 1);
         match self {
             Self::Autoregressive => Ok(causal::rows(model, text)?),
+            Self::Gaussian => {
+                let schedule = noise_schedule(model)?;
+                let mut rows = gaussian::rows(model, &schedule, text, key)?;
+                rows.push(gaussian::bound(model, &schedule, text, key, run.bound_samples)?);
+                Ok(rows)
+            }
             Self::Masked => {
                 let mask = model.mask()?;
                 let mut rows = masked::rows(model, text, mask, key)?;
@@ -65,6 +74,7 @@ impl fmt::Display for Family {
         f.write_str(match self {
             Self::Autoregressive => "autoregressive",
             Self::Masked => "masked",
+            Self::Gaussian => "gaussian",
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod causal;
 mod family;
+mod gaussian;
 mod judge;
 mod masked;
 mod rows;

@@ -192,7 +192,7 @@ fn laid(
     prompt: &str,
     answer: &[TokenId],
 ) -> Result<(Vec<TokenId>, usize), dlm_runtime::Error> {
-    let Ok(mask) = model.mask() else {
+    let Ok(mask) = model.placeholder() else {
         let opening = codec.opening(prompt)?;
         return Ok(([&opening, answer].concat(), opening.len()));
     };

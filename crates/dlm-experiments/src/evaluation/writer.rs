@@ -82,12 +82,12 @@ impl Writer {
                 let speech = Speech::new(model, &[]);
                 Ok(Self { way: Way::Continuing(how, openings), speech })
             }
-            Family::Masked => {
+            Family::Masked | Family::Gaussian => {
                 let canvas = |(place, text): (usize, &Text)| {
                     model.canvas(&text.prompt, writing.gen_length).map_err(refused(place))
                 };
                 let canvases: Vec<Canvas> = prompts().map(canvas).collect::<Result<_, Error>>()?;
-                let filler = Filler::new(writing.sampler.sampler()?, model, &canvases)?;
+                let filler = Filler::new(writing.sampler.sampler_for(model)?, model, &canvases)?;
                 let keys = (0..canvases.len()).map(|place| sample_key(seed, place, 0)).collect();
                 let speech = filler.speech(model);
                 Ok(Self { way: Way::Filling(filler, canvases, keys), speech })

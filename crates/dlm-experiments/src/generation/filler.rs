@@ -50,7 +50,7 @@ impl Filler {
         keys: &[Key],
     ) -> Result<Vec<Vec<TokenId>>, Error> {
         let work = Work {
-            predictor: model,
+            network: model,
             batch: canvases.len().max(1),
             frequencies: &self.frequencies,
             ends: &self.ends,

@@ -6,6 +6,7 @@
 //! put in order, so that the files of two runs can be compared byte by byte.
 
 mod filler;
+mod gaussian;
 mod listener;
 mod names;
 mod recorder;
@@ -29,6 +30,8 @@ use dlm_runtime::Model;
 use serde_json::json;
 
 pub(crate) use filler::Filler;
+pub use gaussian::GaussianSampler;
+pub(crate) use gaussian::noise_schedule;
 pub use listener::Listener;
 pub use sample::SampleRow;
 pub(crate) use sample::Speech;
@@ -175,7 +178,7 @@ fn fill(
         failure: None,
     };
     let work = Work {
-        predictor: &mut &shared,
+        network: &mut &shared,
         batch: run.batch.unwrap_or(suitable),
         frequencies,
         ends: &ends,

@@ -1,6 +1,6 @@
 //! The samplers that `dlm generate` knows, whatever their process.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Deref};
 
 use dlm_core::{Canvas, MaskPredictor, Measure, TokenId};
 use dlm_discrete::{
@@ -13,6 +13,7 @@ use dlm_rng::Key;
 use dlm_runtime::{Model, Parametrisation};
 use serde::{Deserialize, Serialize};
 
+use super::GaussianSampler;
 use crate::{Error, reference_text};
 
 /// How canvases are filled.
@@ -24,11 +25,25 @@ pub enum Sampler {
     Unmasking(UnmaskingSampler),
     /// Every position may jump at every step.
     Jump(JumpSampler),
+    /// Noise on vectors becomes tokens.
+    Gaussian(GaussianSampler),
+}
+
+/// A network as masked samplers ask it, which lends itself to those that ask otherwise.
+pub(super) trait Lent: MaskPredictor {
+    /// The model.
+    fn lend(&self) -> Box<dyn Deref<Target = Model> + '_>;
+}
+
+impl Lent for Model {
+    fn lend(&self) -> Box<dyn Deref<Target = Model> + '_> {
+        Box::new(self)
+    }
 }
 
 /// What a sampler runs on.
 pub(super) struct Work<'a> {
-    pub(super) predictor: &'a mut dyn MaskPredictor,
+    pub(super) network: &'a mut dyn Lent,
     /// Most canvases that are evaluated together.
     pub(super) batch: usize,
     /// Frequencies of all tokens, where the order weighs them.
@@ -52,15 +67,21 @@ impl Sampler {
     pub(super) fn ends(&self, model: &Model) -> Vec<TokenId> {
         match self {
             Self::Unmasking(sampler) => sampler.ending.tokens.clone(),
-            Self::Jump(_) => model.ends(),
+            Self::Jump(_) | Self::Gaussian(_) => model.ends(),
         }
     }
 
     /// Refuses settings that cannot be, before anything is written.
     pub(super) fn check(&self, canvases: &[Canvas], model: &Model) -> Result<(), Error> {
+        if model.is_gaussian() && !matches!(self, Self::Gaussian(_)) {
+            let problem = "the model is one of Gaussian diffusion and has no masks to fill: \
+                           choose a --solver instead of a preset, a sampler or their flags";
+            return Err(Error::Argument(problem.to_string()));
+        }
         match self {
             Self::Unmasking(sampler) => check_unmasking(sampler, canvases, model),
             Self::Jump(sampler) => check_jumps(sampler, model),
+            Self::Gaussian(sampler) => sampler.check(canvases, model),
         }
     }
 
@@ -85,16 +106,19 @@ impl Sampler {
         keys: &[Key],
         observer: &mut dyn Observer,
     ) -> Result<Vec<Outcome>, Error> {
-        let Work { predictor, batch, frequencies, ends } = work;
+        let Work { network, batch, frequencies, ends } = work;
         match self {
             Self::Unmasking(sampler) => {
-                let filling = unmasking::Filling::new(sampler, predictor);
+                let filling = unmasking::Filling::new(sampler, network);
                 let filling = unmasking::Filling { batch, frequencies, ..filling };
                 Ok(filling.run(canvases, &mut keys.to_vec(), observer)?)
             }
             Self::Jump(sampler) => {
-                let filling = jump::Filling { sampler, predictor, batch, ends };
+                let filling = jump::Filling { sampler, predictor: network, batch, ends };
                 Ok(filling.run(canvases, keys, observer)?)
+            }
+            Self::Gaussian(sampler) => {
+                sampler.fill(&network.lend(), batch, ends, canvases, keys, observer)
             }
         }
     }
@@ -104,7 +128,7 @@ impl Sampler {
         match self {
             Self::Unmasking(sampler) => notes_on_unmasking(sampler, canvases),
             Self::Jump(sampler) if sampler.noise == Noise::Uniform => vec![notes_on_noise(model)],
-            Self::Jump(_) => Vec::new(),
+            Self::Jump(_) | Self::Gaussian(_) => Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use dlm_continuous::solver::Solver;
 use dlm_core::TokenId;
 use dlm_discrete::{
     jump::JumpSampler,
@@ -10,8 +11,10 @@ use dlm_discrete::{
     unmasking::{Commit, EndPolicy, UnmaskingSampler},
 };
 
+use dlm_runtime::Model;
+
 use super::{
-    Sampler,
+    GaussianSampler, Sampler,
     names::{CommitName, EosName, OrderName},
     sampler_file,
 };
@@ -30,8 +33,12 @@ pub struct SamplerArguments {
     /// A whole sampler, as manifest.json repeats it: TOML, or JSON in a .json file.
     #[arg(long, value_name = "FILE")]
     pub sampler: Option<PathBuf>,
+    /// How a Gaussian model goes from noise to vectors: ddpm, ddim, euler, heun, dpmpp-2m,
+    /// dpmpp-3m, dpmpp-2s, flow or vdm [default: dpmpp-2m].
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["preset", "sampler"])]
+    pub solver: Option<Solver>,
     /// Network evaluations of the whole response; if absent one a token, or 128 where every
-    /// position may jump.
+    /// position may jump. Steps of a solver; if absent 64.
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
     /// Positions of a block; blocks are filled from left to right.
@@ -74,10 +81,24 @@ pub struct SamplerArguments {
 }
 
 impl SamplerArguments {
-    /// The name of the preset that is the base; none where a file is.
+    /// The name of the preset that is the base; none where a file or a solver is.
     pub fn preset(&self) -> Option<&str> {
         let name = self.preset.as_deref().unwrap_or(DEFAULT);
-        self.sampler.is_none().then_some(name)
+        (self.sampler.is_none() && self.solver.is_none()).then_some(name)
+    }
+
+    /// The sampler that the flags describe for `model`: where they name none and the model is
+    /// one of Gaussian diffusion, the default solver.
+    ///
+    /// # Errors
+    ///
+    /// As [`sampler`](Self::sampler).
+    pub fn sampler_for(&self, model: &Model) -> Result<Sampler, Error> {
+        let unnamed = self.preset.is_none() && self.sampler.is_none() && self.solver.is_none();
+        match unnamed && model.is_gaussian() {
+            true => self.gaussian(GaussianSampler::default()).map(Sampler::Gaussian),
+            false => self.sampler(),
+        }
     }
 
     /// The sampler that the flags describe. Its numbers are checked against a model later.
@@ -89,6 +110,7 @@ impl SamplerArguments {
     pub fn sampler(&self) -> Result<Sampler, Error> {
         let base = match &self.sampler {
             Some(path) => sampler_file::read(path)?,
+            None if self.solver.is_some() => Sampler::Gaussian(GaussianSampler::default()),
             None => match find(self.preset().unwrap_or(DEFAULT))? {
                 Preset::Unmasking(preset) => Sampler::Unmasking((preset.sampler)()),
                 Preset::Jump(preset) => Sampler::Jump((preset.sampler)()),
@@ -97,6 +119,7 @@ impl SamplerArguments {
         match base {
             Sampler::Unmasking(sampler) => self.unmasking(sampler).map(Sampler::Unmasking),
             Sampler::Jump(sampler) => self.jumps(sampler).map(Sampler::Jump),
+            Sampler::Gaussian(sampler) => self.gaussian(sampler).map(Sampler::Gaussian),
         }
     }
 
@@ -105,6 +128,7 @@ impl SamplerArguments {
         let of_canvases = [
             ("--preset", self.preset.is_some()),
             ("--sampler", self.sampler.is_some()),
+            ("--solver", self.solver.is_some()),
             ("--steps", self.steps.is_some()),
             ("--top-p", self.top_p.is_some()),
         ];
@@ -127,13 +151,31 @@ impl SamplerArguments {
         ]
     }
 
+    /// A Gaussian sampler with those flags that it has.
+    fn gaussian(&self, mut sampler: GaussianSampler) -> Result<GaussianSampler, Error> {
+        let of_draw = self.of_draw().into_iter().chain([("--top-p", self.top_p.is_some())]);
+        if let Some((flag, _)) =
+            self.of_masks().into_iter().chain(of_draw).find(|(_, given)| *given)
+        {
+            return Err(Error::Argument(format!(
+                "{flag}: only samplers of tokens have it, and this one is of vectors, with \
+                 --solver and --steps: leave {flag} out"
+            )));
+        }
+        sampler.solver = self.solver.unwrap_or(sampler.solver);
+        sampler.steps = self.steps.unwrap_or(sampler.steps);
+        Ok(sampler)
+    }
+
+    /// The flags of a draw from a distribution that jump samplers do not have.
+    fn of_draw(&self) -> [(&'static str, bool); 2] {
+        [("--temperature", self.temperature.is_some()), ("--top-k", self.top_k.is_some())]
+    }
+
     /// A jump sampler with those flags that it has.
     fn jumps(&self, mut sampler: JumpSampler) -> Result<JumpSampler, Error> {
-        let of_draw =
-            [("--temperature", self.temperature.is_some()), ("--top-k", self.top_k.is_some())];
-        if let Some((flag, _)) =
-            self.of_masks().into_iter().chain(of_draw).find(|(_, is_given)| *is_given)
-        {
+        let flags = self.of_masks().into_iter().chain(self.of_draw());
+        if let Some((flag, _)) = flags.into_iter().find(|(_, is_given)| *is_given) {
             return Err(Error::NotOfJumps { flag });
         }
         sampler.steps = self.steps.unwrap_or(sampler.steps);
@@ -237,7 +279,7 @@ mod tests {
         let flags = Flags::try_parse_from(all).map_err(|error| error.to_string())?;
         match flags.sampler.sampler().map_err(|error| error.to_string())? {
             Sampler::Unmasking(sampler) => Ok(sampler),
-            Sampler::Jump(sampler) => Err(format!("{sampler:?}")),
+            other => Err(format!("{other:?}")),
         }
     }
 

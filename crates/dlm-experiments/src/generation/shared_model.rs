@@ -2,11 +2,14 @@
 
 use std::{
     cell::{Cell, Ref, RefCell},
+    ops::Deref,
     time::Instant,
 };
 
 use dlm_core::{Ask, MaskPredictor, ModelError, Prediction, Query};
 use dlm_runtime::Model;
+
+use super::sampler::Lent;
 
 /// A sampler borrows its network for a whole run, and whoever watches the run wants the
 /// same model's tokenizer between two predictions.
@@ -28,6 +31,13 @@ impl<'a> SharedModel<'a> {
     /// When the last prediction was asked for.
     pub(super) fn asked(&self) -> Instant {
         self.asked.get()
+    }
+}
+
+impl Lent for &SharedModel<'_> {
+    fn lend(&self) -> Box<dyn Deref<Target = Model> + '_> {
+        self.asked.set(Instant::now());
+        Box::new(Ref::map(self.model(), |model| &**model))
     }
 }
 

@@ -15,7 +15,11 @@ use crate::Error;
 
 /// The rows `tokens` of `table [vocab, dim]`, one for each position of `like`, in its shape,
 /// kind and place.
-fn embed(table: &Tensor, tokens: &[TokenId], like: &TensorLatent) -> Result<TensorLatent, Error> {
+pub(crate) fn embed(
+    table: &Tensor,
+    tokens: &[TokenId],
+    like: &TensorLatent,
+) -> Result<TensorLatent, Error> {
     let (vocab, dim) = table.size2()?;
     let shape = like.shape();
     fits(dim, like)?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use dlm_core::{Ask, Canvas, MaskPredictor, ModelError, Prediction, Query, TokenId};
 use tch::{Device, Kind};
 
-pub use noisy::{Frame, NoisyQuery};
+pub use noisy::{Frame, Guess, NoisyQuery};
 
 use noisy::Noisy;
 
@@ -156,13 +156,26 @@ impl Model {
         ends
     }
 
+    /// What stands on a canvas where an answer is to come: the mask, or in a Gaussian model,
+    /// where vectors stand there, the number behind the last token's.
+    ///
+    /// # Errors
+    ///
+    /// Where the model is no diffusion model.
+    pub fn placeholder(&self) -> Result<TokenId, Error> {
+        match self.is_gaussian() {
+            true => Ok(self.shape.vocab as TokenId),
+            false => self.mask(),
+        }
+    }
+
     /// `prompt` as a conversation with `masks` masked positions for the answer.
     ///
     /// # Errors
     ///
     /// Where the prompt is empty, the template fails, or the whole exceeds the context.
     pub fn canvas(&self, prompt: &str, masks: usize) -> Result<Canvas, Error> {
-        let canvas = self.text()?.canvas(prompt, masks, self.mask()?)?;
+        let canvas = self.text()?.canvas(prompt, masks, self.placeholder()?)?;
         self.check_length(canvas.tokens().len())?;
         Ok(canvas)
     }

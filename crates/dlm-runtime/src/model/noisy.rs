@@ -34,6 +34,17 @@ pub struct NoisyQuery<'a> {
     pub previous: Option<&'a TensorLatent>,
 }
 
+/// What a prediction says of one noisy position.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guess {
+    /// The most probable token, of equals the lowest.
+    pub token: TokenId,
+    /// Its probability.
+    pub probability: f32,
+    /// Entropy of the prediction, nats.
+    pub entropy: f32,
+}
+
 /// What makes a network one of Gaussian diffusion.
 pub(super) struct Noisy {
     input: LatentInput,
@@ -72,22 +83,70 @@ impl Model {
         Ok(&self.noisy()?.vectors)
     }
 
-    /// `x̂₀ = Σ_v p(v | x_t)·x(v)` of every noisy position, in the shape of `query.x` and f32.
+    /// A latent of zeros in f32 for `sequences` stretches of `length` positions, where the
+    /// model computes.
+    ///
+    /// # Errors
+    ///
+    /// Where the device has no room.
+    pub fn blank(&self, sequences: usize, length: usize) -> Result<TensorLatent, Error> {
+        let size = [sequences as i64, length as i64, self.shape.width];
+        TensorLatent::new(Tensor::f_zeros(size, (Kind::Float, self.device))?)
+    }
+
+    /// `x(v)` of `tokens`, `[sequences, length, width]` in f32: what noise is added to.
+    ///
+    /// # Errors
+    ///
+    /// Where the model is none of Gaussian diffusion, a token is not in its vocabulary, or
+    /// they do not make so many sequences of one length.
+    pub fn vectors_of(&self, tokens: &[TokenId], sequences: usize) -> Result<TensorLatent, Error> {
+        let table = self.noisy()?.vectors.exact();
+        if sequences == 0 || !tokens.len().is_multiple_of(sequences) {
+            let given = tokens.len();
+            return Err(Error::Latent(format!("{given} tokens make no {sequences} sequences")));
+        }
+        let blank = self.blank(sequences, tokens.len() / sequences)?;
+        crate::latent::embed(table, tokens, &blank)
+    }
+
+    /// `x̂₀ = Σ_v p(v | x_t)·x(v)` of every noisy position, in the shape of `query.x` and f32,
+    /// and what `p` says of each, row-major over `[sequences, length]`.
     ///
     /// # Errors
     ///
     /// Where the model is none of Gaussian diffusion, shapes do not agree, a sequence is too
-    /// long, or a position has no noise.
-    pub fn denoise(&self, query: &NoisyQuery<'_>) -> Result<TensorLatent, Error> {
-        let mut means = Vec::new();
+    /// long, a position has no noise, or `p` is no number.
+    pub fn denoise(&self, query: &NoisyQuery<'_>) -> Result<(TensorLatent, Vec<Guess>), Error> {
+        let (mut means, mut guesses) = (Vec::new(), Vec::new());
         let table = self.noisy()?.vectors.table();
-        self.noisy_logits(query, &mut |logits, _| {
-            let p = logits.f_softmax(-1, None::<Kind>)?.f_to_kind(table.kind())?;
-            means.push(p.f_matmul(table)?.f_to_kind(Kind::Float)?);
+        self.noisy_logits(query, &mut |logits, start| {
+            let log_p = logits.f_log_softmax(-1, None::<Kind>)?;
+            let p = log_p.f_exp()?;
+            let entropy = p.f_mul(&log_p)?.f_sum_dim_intlist([-1i64].as_slice(), true, None)?;
+            let (best, token) = p.f_max_dim(-1, true)?;
+            let kind = Kind::Double;
+            let said = [token.f_to_kind(kind)?, best.f_to_kind(kind)?, entropy.f_to_kind(kind)?];
+            let said: Vec<f64> = crate::latent::on_host(&Tensor::f_cat(&said, 1)?, kind)?;
+            for (row, said) in said.chunks_exact(3).enumerate() {
+                let &[token, probability, entropy] = said else { continue };
+                if probability.is_nan() {
+                    let position = start as usize + row;
+                    let sequence = position / query.x.shape().length;
+                    return Err(Error::NotANumber { sequence, position });
+                }
+                guesses.push(Guess {
+                    token: token as TokenId,
+                    probability: probability as f32,
+                    entropy: (-entropy).max(0.0) as f32,
+                });
+            }
+            means.push(p.f_to_kind(table.kind())?.f_matmul(table)?.f_to_kind(Kind::Float)?);
             Ok(())
         })?;
         let size = query.x.tensor().size();
-        TensorLatent::new(Tensor::f_cat(&means, 0)?.f_view(size.as_slice())?)
+        let mean = TensorLatent::new(Tensor::f_cat(&means, 0)?.f_view(size.as_slice())?)?;
+        Ok((mean, guesses))
     }
 
     /// `ln p(v | x_t)` of the token `v` that `targets` names for every noisy position, and

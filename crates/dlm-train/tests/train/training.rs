@@ -177,8 +177,17 @@ fn the_gaussian_adapter_recognises_what_it_did_while_it_was_trained() {
             "{t}: {nll} {expected:?}"
         );
         assert!((right as f64 - expected.right).abs() <= 1.0, "{t}: {right} {expected:?}");
-        let mean = model.denoise(&query).unwrap();
+        // The mean is of the same distribution, and the best token the one that is right
+        // where any is.
+        let (mean, guesses) = model.denoise(&query).unwrap();
         assert_eq!(mean.shape(), x.shape());
+        for ((guess, (log_p, right)), &token) in
+            guesses.iter().zip(&found).zip(&tokens[answer.clone()])
+        {
+            assert_eq!(guess.token == token, *right);
+            assert!(!right || (f64::from(guess.probability).ln() - log_p).abs() < 1e-4);
+            assert!((0.0..320f32.ln() + 1e-4).contains(&guess.entropy));
+        }
     }
 }
 
