@@ -157,12 +157,16 @@ pub(crate) struct ReproduceArgs {
     #[arg(long, value_enum, default_value_t = Scale::Default)]
     pub(crate) scale: Scale,
     /// Model: a folder in the Hugging Face layout, or a name on the hub [default:
-    /// the default model].
+    /// the default model in its three families].
     #[arg(long, value_name = "M")]
     model: Option<String>,
-    /// Folder of the adapter to put on the model.
-    #[arg(long, value_name = "D")]
+    /// Folder of the adapter to put on that model.
+    #[arg(long, value_name = "D", requires = "model")]
     adapter: Option<String>,
+    /// Causal model that judges what that model writes, which nothing does
+    /// otherwise.
+    #[arg(long, value_name = "M", requires = "model")]
+    judge: Option<String>,
     /// Prompts, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     prompts: Option<String>,
@@ -197,6 +201,7 @@ impl ReproduceArgs {
         let options = [
             ("--model", path(&self.model)?),
             ("--adapter", path(&self.adapter)?),
+            ("--judge", path(&self.judge)?),
             ("--prompts", path(&self.prompts)?),
             ("--device", self.device.clone()),
             ("--dtype", self.dtype.clone()),
@@ -216,7 +221,8 @@ impl ReproduceArgs {
 
 /// Write the report of a scale from its results.
 ///
-/// Reads the folder of results and nothing else, and writes report.md into it.
+/// Reads the folder of results and nothing else, and writes report.html and
+/// report.md into it.
 #[derive(Args)]
 pub(crate) struct ResultsArgs {
     /// Whose results.

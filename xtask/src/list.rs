@@ -21,11 +21,7 @@ pub(crate) fn text(root: &Path, out: &Path) -> Result<String> {
             let _ = writeln!(text, "    needs    {}", experiment.needs.join(", "));
         }
         for scale in Scale::ALL {
-            let state = match State::of(&out.join(scale.name()).join(experiment.id))? {
-                State::Missing => "no results".to_string(),
-                State::Partial(why) => format!("not whole: {why}"),
-                State::Whole => "whole".to_string(),
-            };
+            let state = State::of(&out.join(scale.name()).join(experiment.id));
             let _ = writeln!(text, "    {:8} {state}", scale.name());
         }
     }

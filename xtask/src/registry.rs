@@ -19,6 +19,28 @@ pub(crate) struct Experiment {
 pub(crate) const EXPERIMENTS: &[Experiment] = &[
     Experiment { id: "probe-example", needs: &[] },
     Experiment { id: "probe-aggregate", needs: &[] },
+    Experiment { id: "mask-count", needs: &[] },
+    Experiment { id: "information-decay", needs: &[] },
+    Experiment { id: "tractable-states", needs: &[] },
+    Experiment { id: "refinement", needs: &[] },
+    Experiment { id: "rounding", needs: &[] },
+    Experiment { id: "dependency", needs: &[] },
+    Experiment { id: "marginal-trap", needs: &[] },
+    Experiment { id: "committed-states", needs: &[] },
+    Experiment { id: "steps-below-tokens", needs: &[] },
+    Experiment { id: "eos-flood", needs: &[] },
+    Experiment { id: "information-aware", needs: &[] },
+    Experiment { id: "joint-decoding", needs: &[] },
+    Experiment {
+        id: "five-properties",
+        needs: &[
+            "information-decay",
+            "tractable-states",
+            "refinement",
+            "rounding",
+            "marginal-trap",
+        ],
+    },
 ];
 
 impl Experiment {

@@ -6,21 +6,22 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::report::Entry;
-use crate::results::{Listed, State};
+use crate::results::{Figure, Listed, State};
 use crate::setup;
 
 /// Checks the results of `id` in the folder of a scale; returns the number of
 /// files checked.
 ///
 /// # Errors
-/// If they are not whole, a file differs from the manifest, a CSV file's rows
-/// differ in length, or a figure is not well-formed: names the file.
+/// If they are not whole or of another version, a file differs from the manifest,
+/// a CSV file's rows differ in length, or a figure is not well-formed or does not
+/// have its data: names the file.
 pub(crate) fn experiment(folder: &Path, id: &str) -> Result<usize> {
-    let entry = Entry::read(folder, id)?;
+    let entry = Entry::read(folder, id);
     let Some(results) = entry.results else {
         match entry.state {
-            State::Partial(why) => bail!("{id}: {why}"),
-            _ => bail!("{id}: there are no results in {}", folder.display()),
+            State::Missing => bail!("{id}: there are no results in {}", folder.display()),
+            state => bail!("{id}: {state}"),
         }
     };
     let folder = folder.join(id);
@@ -28,7 +29,7 @@ pub(crate) fn experiment(folder: &Path, id: &str) -> Result<usize> {
     for file in listed {
         check(&folder, file).with_context(|| format!("{id}: {}", file.path))?;
     }
-    let shown = results.summary.figures.iter().map(|figure| figure.file.as_str());
+    let shown = results.summary.figures.iter().flat_map(Figure::files);
     for name in shown.chain(["summary.json", "estimates.csv"]) {
         let vouched = listed.iter().any(|file| file.path == name);
         ensure!(vouched, "{id}: the manifest does not list {name}");
@@ -85,11 +86,13 @@ mod tests {
         let folder = root.path().join("x");
         fs::create_dir(&folder).unwrap();
         let summary = r#"{"id": "x", "claim": "c", "feeds": "f", "verdict": "undecided",
-            "rules": [], "finding": "", "figures": [{"file": "f.svg", "title": "", "caption": ""}],
+            "rules": [], "finding": "", "figures": [{"file": "f.svg", "title": "", "caption": "",
+            "kind": "curves", "data": "f.csv"}],
             "tables": [], "command": ""}"#;
         let files = [
             ("rows.csv", rows),
             ("f.svg", svg),
+            ("f.csv", "panel,curve,x,value,lower,upper\n"),
             ("summary.json", summary),
             ("estimates.csv", ESTIMATES),
         ];
@@ -111,7 +114,7 @@ mod tests {
 
     #[test]
     fn good_results_pass() {
-        assert_eq!(verify_with(CSV, SVG, None).unwrap(), 4);
+        assert_eq!(verify_with(CSV, SVG, None).unwrap(), 5);
     }
 
     #[test]
@@ -122,6 +125,8 @@ mod tests {
             (verify_with(CSV, "<svg><g></svg>", None), "well-formed"),
             (verify_with(CSV, "<html/>", None), "not <svg>"),
             (verify_with(CSV, SVG, Some(("rows.csv", "a,b\n1,3\n"))), "manifest lists"),
+            (verify_with(CSV, SVG, Some(("f.csv", "panel\n"))), "f.csv: field `curve` is missing"),
+            (verify_with(CSV, SVG, Some(("manifest.json", r#"{"version": "0"}"#))), "version (0)"),
         ];
         for (result, part) in cases {
             let error = format!("{:#}", result.unwrap_err());

@@ -26,6 +26,12 @@ pub struct NamedEstimate {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Estimates(Vec<NamedEstimate>);
 
+impl FromIterator<NamedEstimate> for Estimates {
+    fn from_iter<I: IntoIterator<Item = NamedEstimate>>(rows: I) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
+
 impl Estimates {
     /// Adds an estimate.
     pub fn add(&mut self, name: &str, meaning: &str, estimate: Estimate) {

@@ -21,7 +21,7 @@ const PROGRESS: &str = "progress.json";
 const LOCK: &str = "run.lock";
 
 /// Every file of rows that this program writes; no other is ever removed.
-const ROWS: [&str; 8] = [
+const ROWS: &[&str] = &[
     "probe.csv",
     "position.csv",
     "curves.csv",
@@ -30,6 +30,13 @@ const ROWS: [&str; 8] = [
     "timing.csv",
     "scores.csv",
     "rows.csv",
+    "first_pass.csv",
+    "trajectory.csv",
+    "oracle.csv",
+    "distances.csv",
+    "laws.csv",
+    "repairs.csv",
+    "calibration.csv",
 ];
 
 /// The folder of one run.
@@ -119,7 +126,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes all that was appended since the last call part of the folder.
+    /// Makes all that was appended to `files` since the last call part of the folder; a file
+    /// without a row yet may be missing.
     ///
     /// # Errors
     ///
@@ -128,8 +136,11 @@ impl Folder {
         let before = self.progress.clone();
         for name in files {
             let path = self.file(name);
-            let length = fs::metadata(&path).map_err(Error::write(&path))?.len();
-            self.progress.lengths.insert((*name).to_string(), length);
+            match fs::metadata(&path) {
+                Ok(found) => _ = self.progress.lengths.insert((*name).to_string(), found.len()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::write(&path)(error)),
+            }
         }
         self.progress.units += 1;
         self.record().inspect_err(|_| self.progress = before)
@@ -185,7 +196,8 @@ impl Folder {
         }
     }
 
-    /// Writes the manifest: from now on the folder is whole.
+    /// Writes the manifest: from now on the folder is whole, and what only an unfinished one
+    /// needs is removed.
     ///
     /// # Errors
     ///
@@ -202,13 +214,29 @@ impl Folder {
             .map_err(|error| Error::malformed(self.file(MANIFEST), "JSON", error.to_string()))?;
         json.push(b'\n');
         self.write(MANIFEST, &json)?;
+        self.remove_mixtures(0)?;
         self.remove(PROGRESS)?;
         self.remove(LOCK)
     }
 
+    /// The rows of a file; none where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Where a row is of another kind; the message names the file.
+    pub fn read_rows<R: DeserializeOwned>(&self, name: &str) -> Result<Vec<R>, Error> {
+        let path = self.file(name);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let malformed = |error: csv::Error| Error::malformed(&path, "row", error.to_string());
+        let mut reader = csv::Reader::from_path(&path).map_err(malformed)?;
+        reader.deserialize().map(|row| row.map_err(malformed)).collect()
+    }
+
     /// Cuts every file of rows back to the last whole unit.
     fn cut_back(&self) -> Result<(), Error> {
-        for name in ROWS {
+        for &name in ROWS {
             let path = self.file(name);
             match self.progress.lengths.get(name) {
                 Some(&length) => OpenOptions::new()
@@ -220,10 +248,15 @@ impl Folder {
                 None => self.remove(name)?,
             }
         }
+        self.remove_mixtures(self.progress.units)
+    }
+
+    /// Removes the summed predictions of unit `first` and those after it.
+    fn remove_mixtures(&self, first: usize) -> Result<(), Error> {
         let entries = fs::read_dir(&self.path).map_err(Error::write(&self.path))?;
         for entry in entries.filter_map(Result::ok) {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if mixture_unit(&name).is_some_and(|unit| self.progress.units <= unit) {
+            if mixture_unit(&name).is_some_and(|unit| first <= unit) {
                 self.remove(&name)?;
             }
         }
@@ -280,108 +313,4 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use serde::Serialize;
-    use serde_json::json;
-
-    use super::{Folder, Opened};
-    use crate::Manifest;
-
-    #[derive(Serialize)]
-    struct Row {
-        unit: usize,
-        text: &'static str,
-    }
-
-    fn open(path: &std::path::Path, inputs: &serde_json::Value) -> Folder {
-        match Folder::open(path, inputs, false).unwrap() {
-            Opened::Open(folder) => folder,
-            Opened::UpToDate(_) => panic!("the folder is whole"),
-        }
-    }
-
-    #[test]
-    fn a_run_cut_off_in_a_row_goes_on_after_its_last_unit() {
-        let folder = tempfile::tempdir().unwrap();
-        let inputs = json!({"seed": 1});
-        let mut run = open(folder.path(), &inputs);
-        run.append("probe.csv", &[Row { unit: 0, text: "a,b" }]).unwrap();
-        run.finish_unit(&["probe.csv"]).unwrap();
-        run.append("probe.csv", &[Row { unit: 1, text: "half" }]).unwrap();
-        drop(run);
-
-        let mut again = open(folder.path(), &inputs);
-        assert_eq!(again.units(), 1);
-        again.append("probe.csv", &[Row { unit: 1, text: "whole" }]).unwrap();
-        again.finish_unit(&["probe.csv"]).unwrap();
-        let text = fs::read_to_string(folder.path().join("probe.csv")).unwrap();
-        assert_eq!(text, "unit,text\n0,\"a,b\"\n1,whole\n");
-    }
-
-    #[test]
-    fn other_inputs_start_anew_and_equal_ones_are_up_to_date() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut run = open(folder.path(), &json!(1));
-        run.append("probe.csv", &[Row { unit: 0, text: "x" }]).unwrap();
-        run.finish_unit(&["probe.csv"]).unwrap();
-        run.finish(Manifest::for_test(json!(1)), &["probe.csv".to_string()]).unwrap();
-
-        assert!(matches!(
-            Folder::open(folder.path(), &json!(1), false).unwrap(),
-            Opened::UpToDate(manifest) if manifest.files[0].path == "probe.csv"
-        ));
-        let other = open(folder.path(), &json!(2));
-        assert_eq!(other.units(), 0);
-        assert!(!folder.path().join("probe.csv").exists());
-        assert!(!folder.path().join("manifest.json").exists());
-    }
-
-    #[test]
-    fn a_folder_of_somebody_else_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let theirs = folder.path().join("theirs.csv");
-        fs::write(&theirs, "precious").unwrap();
-        let message = Folder::open(folder.path(), &json!(1), true).unwrap_err().to_string();
-        assert!(message.contains("theirs.csv") && message.contains("empty"), "{message}");
-        assert_eq!(fs::read_to_string(theirs).unwrap(), "precious");
-    }
-
-    #[test]
-    fn a_second_run_is_kept_out_while_the_first_writes() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = open(folder.path(), &json!(1));
-        let message = Folder::open(folder.path(), &json!(1), false).unwrap_err().to_string();
-        assert!(message.contains("another run"), "{message}");
-        drop(first);
-        open(folder.path(), &json!(1));
-    }
-
-    #[test]
-    fn a_recorded_file_that_is_gone_or_shorter_starts_anew() {
-        for damage in [None, Some(3)] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut run = open(folder.path(), &json!(1));
-            run.append("probe.csv", &[Row { unit: 0, text: "x" }]).unwrap();
-            run.finish_unit(&["probe.csv"]).unwrap();
-            drop(run);
-            let path = folder.path().join("probe.csv");
-            match damage {
-                None => fs::remove_file(&path).unwrap(),
-                Some(length) => {
-                    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap()
-                }
-            }
-            assert_eq!(open(folder.path(), &json!(1)).units(), 0);
-        }
-    }
-
-    #[test]
-    fn force_starts_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = open(folder.path(), &json!(1));
-        run.finish(Manifest::for_test(json!(1)), &[]).unwrap();
-        assert!(matches!(Folder::open(folder.path(), &json!(1), true).unwrap(), Opened::Open(_)));
-    }
-}
+mod tests;

@@ -19,9 +19,11 @@ mod error;
 mod estimates;
 pub mod evaluation;
 pub mod experiments;
+mod family;
 mod figures;
 mod folder;
 pub mod generation;
+mod judging;
 mod loading;
 mod manifest;
 mod probe_data;
@@ -30,19 +32,23 @@ mod prompts;
 mod reference_text;
 mod rules;
 pub mod scoring;
+mod showing;
 mod spec;
+mod stage;
 mod summary;
 pub mod training;
+mod units;
 
 pub use error::Error;
 pub use estimates::{Estimates, NamedEstimate};
+pub use family::Family;
 pub use folder::Folder;
 pub use loading::{ComputeArguments, ModelArguments};
 pub use manifest::Manifest;
 pub use prompts::{Prompt, PromptBody, Prompts};
 pub use rules::{Outcome, Rule, Verdict};
 pub use spec::{Scale, Spec};
-pub use summary::{Figure, Summary, Table};
+pub use summary::{CellNote, Figure, FigureKind, Summary, Table};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

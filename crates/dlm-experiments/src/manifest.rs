@@ -2,8 +2,10 @@
 
 use std::{path::Path, time::SystemTime};
 
-use dlm_runtime::{Description, ModelFile};
+use dlm_runtime::{Description, Model, ModelFile};
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Family};
 
 /// The last file of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,10 +28,10 @@ pub struct Manifest {
     pub libtorch: String,
     /// Threads of one operation.
     pub threads: usize,
-    /// The model.
-    pub model: ModelRecord,
-    /// The prompts.
-    pub prompts: PromptRecord,
+    /// The models; none where only oracles were asked.
+    pub models: Vec<ModelRecord>,
+    /// The prompts, where there were any.
+    pub prompts: Option<PromptRecord>,
     /// The command line.
     pub arguments: Vec<String>,
     /// All that the rows depend on; a run with equal inputs is up to date.
@@ -38,9 +40,11 @@ pub struct Manifest {
     pub files: Vec<ResultFile>,
 }
 
-/// The model of a run.
+/// A model of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelRecord {
+    /// What it was asked as.
+    pub role: Family,
     /// What the checkpoint is.
     #[serde(flatten)]
     pub description: Description,
@@ -68,26 +72,42 @@ pub struct ResultFile {
     pub sha256: String,
 }
 
+impl ModelRecord {
+    /// What a manifest says of `model`.
+    ///
+    /// # Errors
+    ///
+    /// Where a file of it cannot be read, or it is of no family.
+    pub(crate) fn of(model: &Model) -> Result<Self, Error> {
+        let (role, description) = (Family::of(model)?, model.description());
+        Ok(Self { role, description, files: model.source().files()? })
+    }
+}
+
 impl Manifest {
     /// The manifest of a run that began at `started`, with no time taken and no files yet.
     pub(crate) fn new(
         started: String,
         seed: u64,
-        model: ModelRecord,
-        prompts: PromptRecord,
+        models: Vec<ModelRecord>,
+        prompts: Option<PromptRecord>,
         inputs: serde_json::Value,
     ) -> Self {
+        // Oracles are exact in f64, on the processor.
+        let (device, dtype) = models.first().map_or(("cpu", "f64"), |model| {
+            (model.description.device.as_str(), model.description.dtype.as_str())
+        });
         Self {
             program: "dlm".to_string(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             started,
             wall_seconds: 0.0,
             seed,
-            device: model.description.device.clone(),
-            dtype: model.description.dtype.clone(),
+            device: device.to_string(),
+            dtype: dtype.to_string(),
             libtorch: dlm_runtime::LIBTORCH_VERSION.to_string(),
             threads: dlm_runtime::threads(),
-            model,
+            models,
             prompts,
             arguments: std::env::args().collect(),
             inputs,
@@ -110,27 +130,6 @@ impl Manifest {
 
     #[cfg(test)]
     pub(crate) fn for_test(inputs: serde_json::Value) -> Self {
-        let description = serde_json::json!({
-            "id": "", "revision": null, "adapter": null, "family": "", "parameters": 0,
-            "stored_dtypes": [], "layers": 0, "width": 0, "vocab": 0, "context": 0,
-            "mask": null, "end_of_sequence": null, "causal": false, "shifted": false,
-            "chat_template": false, "device": "cpu", "dtype": "f32", "files": [],
-        });
-        Self {
-            program: "dlm".to_string(),
-            version: String::new(),
-            started: Self::now(),
-            wall_seconds: 0.0,
-            seed: 0,
-            device: "cpu".to_string(),
-            dtype: "f32".to_string(),
-            libtorch: String::new(),
-            threads: 1,
-            model: serde_json::from_value(description).unwrap(),
-            prompts: PromptRecord { origin: String::new(), sha256: String::new(), count: 0 },
-            arguments: Vec::new(),
-            inputs,
-            files: Vec::new(),
-        }
+        Self::new(Self::now(), 0, Vec::new(), None, inputs)
     }
 }

@@ -30,6 +30,14 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// What a reader is shown of it.
+    pub(crate) fn shown(&self) -> String {
+        match &self.body {
+            PromptBody::Text(text) => text.clone(),
+            PromptBody::Tokens(ids) => format!("{} token ids", ids.len()),
+        }
+    }
+
     /// What the network is shown: a row of ids that holds the mask is a whole canvas; any
     /// other prompt is continued by `masks` masks.
     ///

@@ -14,6 +14,26 @@ const TEXTS: [&str; 3] = [
     include_str!("../../../data/text/books.txt"),
 ];
 
+/// The paragraphs of the text.
+pub(crate) fn paragraphs() -> impl Iterator<Item = &'static str> {
+    TEXTS.iter().flat_map(|text| text.split("\n\n"))
+}
+
+/// How often each of a model's tokens occurs in it, `[vocabulary]`.
+///
+/// # Errors
+///
+/// Where the model has no tokenizer, or it fails.
+pub(crate) fn counts(model: &Model) -> Result<Vec<u64>, Error> {
+    let mut counts = vec![0; model.description().vocab];
+    for paragraph in paragraphs() {
+        for id in model.text()?.encode(paragraph)? {
+            counts[id as usize] += 1;
+        }
+    }
+    Ok(counts)
+}
+
 /// The lexicon of a model's tokens; absent where it has no tokenizer.
 ///
 /// # Errors
@@ -23,14 +43,8 @@ pub(crate) fn lexicon(model: &Model) -> Result<Option<Lexicon>, Error> {
     if !model.has_text() {
         return Ok(None);
     }
-    let text = model.text()?;
-    let vocab = model.description().vocab;
-    let mut counts = vec![0; vocab];
-    for paragraph in TEXTS.iter().flat_map(|text| text.split("\n\n")) {
-        for id in text.encode(paragraph)? {
-            counts[id as usize] += 1;
-        }
-    }
+    let (text, counts) = (model.text()?, counts(model)?);
+    let vocab = counts.len();
     let vocabulary = Vocabulary {
         texts: text.texts(vocab),
         special: text.special_tokens().into_iter().map(|(id, _)| id).collect(),

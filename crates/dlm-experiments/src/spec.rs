@@ -6,9 +6,10 @@ use std::{
 };
 
 use clap::ValueEnum;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use toml::Table;
 
-use crate::{Error, Rule};
+use crate::{Error, Family, Rule};
 
 /// A file of specs/, one per experiment.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,36 +21,45 @@ pub struct Spec {
     pub claim: String,
     /// Which part of the paper it feeds.
     pub feeds: String,
-    /// Seed of the resamples.
+    /// Seed of everything that is drawn.
     pub seed: u64,
-    /// Tokens listed at each position.
-    pub top_k: usize,
-    /// The share of the masks, next to the prompt, that counts as near.
-    pub near: f64,
-    /// The share of the masks, at the end, that counts as far.
-    pub far: f64,
     /// Every rule must hold for the claim to be supported.
     pub rules: Vec<Rule>,
-    /// Sizes, by scale.
-    pub scales: BTreeMap<String, Sizes>,
+    /// What the experiment is told at every scale.
+    #[serde(default)]
+    settings: Table,
+    scales: BTreeMap<String, Sizes>,
+    #[serde(skip)]
+    path: PathBuf,
 }
 
 /// How large a run is, and on what.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Sizes {
+    /// The models, by what they are asked as; none where oracles are enough.
+    #[serde(default)]
+    pub models: BTreeMap<Family, ModelChoice>,
+    /// A JSONL file of prompts.
+    pub prompts: Option<PathBuf>,
+    /// How many of them; all if absent.
+    pub count: Option<usize>,
+    /// Resamples of every interval.
+    pub resamples: usize,
+    /// In what numbers the models compute, unless the command line says: f32 or bf16.
+    pub dtype: Option<String>,
+    /// What only the experiment knows.
+    #[serde(flatten)]
+    settings: Table,
+}
+
+/// A model of a spec.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelChoice {
     /// A checkpoint's folder, relative to the spec, or a hub id.
     pub model: String,
     /// An adapter's folder, relative to the spec.
     pub adapter: Option<PathBuf>,
-    /// A JSONL file of prompts, relative to the spec.
-    pub prompts: PathBuf,
-    /// How many of them.
-    pub count: usize,
-    /// Masks appended to each.
-    pub masks: usize,
-    /// Resamples of every interval.
-    pub resamples: usize,
 }
 
 /// How much of an experiment to run.
@@ -79,29 +89,28 @@ impl Spec {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read, holds an unknown or misses a field, or states a
-    /// rule without a bound.
+    /// Where the file cannot be read, holds an unknown field, misses one, or states a rule
+    /// without a bound.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
         let mut spec: Self = toml::from_str(&text)
             .map_err(|error| Error::malformed(path, "TOML", error.to_string()))?;
-        let shares = [("near", spec.near), ("far", spec.far)];
-        if let Some((field, share)) = shares.iter().find(|(_, s)| !(0.0..=0.5).contains(s)) {
-            return Err(Error::malformed(path, *field, format!("{share} is not within 0 and 0.5")));
-        }
+        spec.path = path.to_path_buf();
         if let Some(rule) = spec.rules.iter().find(|r| r.above.is_none() && r.below.is_none()) {
             let problem = format!("the rule on {} needs above or below", rule.estimate);
             return Err(Error::malformed(path, "rules", problem));
         }
         let base = path.parent().unwrap_or(Path::new("."));
         for sizes in spec.scales.values_mut() {
-            // A hub id has no file of its own and stays as it is.
-            if sizes.model.starts_with('.') {
-                sizes.model = joined(base, Path::new(&sizes.model)).display().to_string();
+            for choice in sizes.models.values_mut() {
+                // A hub id has no file of its own and stays as it is.
+                if choice.model.starts_with('.') {
+                    choice.model = joined(base, Path::new(&choice.model)).display().to_string();
+                }
+                choice.adapter = choice.adapter.take().map(|adapter| joined(base, &adapter));
             }
-            sizes.adapter = sizes.adapter.take().map(|adapter| joined(base, &adapter));
-            sizes.prompts = joined(base, &sizes.prompts);
+            sizes.prompts = sizes.prompts.take().map(|prompts| joined(base, &prompts));
         }
         Ok(spec)
     }
@@ -111,10 +120,32 @@ impl Spec {
     /// # Errors
     ///
     /// Where the spec does not define it.
-    pub fn sizes(&self, scale: Scale, path: &Path) -> Result<&Sizes, Error> {
+    pub fn sizes(&self, scale: Scale) -> Result<&Sizes, Error> {
         let field = format!("scales.{}", scale.name());
-        let missing = || Error::malformed(path, field, "is missing: the scale is not defined");
+        let missing =
+            || Error::malformed(&self.path, field, "is missing: the scale is not defined");
         self.scales.get(scale.name()).ok_or_else(missing)
+    }
+
+    /// What the experiment is told: the settings of every scale, overruled by this scale's.
+    ///
+    /// # Errors
+    ///
+    /// Where a field is missing, unknown or of another kind.
+    pub(crate) fn settings<S: DeserializeOwned>(&self, scale: Scale) -> Result<S, Error> {
+        let mut settings = self.settings.clone();
+        settings.extend(self.sizes(scale)?.settings.clone());
+        settings.try_into().map_err(|error: toml::de::Error| self.refuse("settings", error))
+    }
+
+    /// A setting that makes no sense.
+    pub(crate) fn refuse(&self, field: &str, problem: impl ToString) -> Error {
+        Error::malformed(&self.path, field, problem.to_string())
+    }
+
+    /// A file that a setting names, relative to the spec.
+    pub(crate) fn beside(&self, file: &Path) -> PathBuf {
+        joined(self.path.parent().unwrap_or(Path::new(".")), file)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Summary {
     pub finding: String,
     /// What was measured and how, in a few sentences.
     pub method: String,
+    /// What could not be run, and why, a sentence each.
+    pub omitted: Vec<String>,
     /// Figures, in the order to be shown.
     pub figures: Vec<Figure>,
     /// Tables, in the order to be shown.
@@ -49,6 +51,24 @@ pub struct Figure {
     pub title: String,
     /// What it shows.
     pub caption: String,
+    /// What a reader can do with it.
+    pub kind: FigureKind,
+    /// The file of numbers behind it: JSON of a heat map or trajectory, CSV of curves.
+    pub data: Option<String>,
+}
+
+/// What a reader can do with a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FigureKind {
+    /// Look at it.
+    Picture,
+    /// Ask every cell for its best tokens.
+    HeatMap,
+    /// Read the curves as a table.
+    Curves,
+    /// Play a sample's way from noise to text.
+    Trajectory,
 }
 
 /// A table.
@@ -62,6 +82,20 @@ pub struct Table {
     pub columns: Vec<String>,
     /// The cells, row by row; an absent value is an empty cell.
     pub rows: Vec<Vec<String>>,
+    /// What single cells mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cell_notes: Vec<CellNote>,
+}
+
+/// What one cell of a table means.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CellNote {
+    /// The row, from 0, heads not counted.
+    pub row: usize,
+    /// The column, from 0.
+    pub column: usize,
+    /// The definition.
+    pub text: String,
 }
 
 /// What an experiment found, before the rules are applied.
@@ -73,6 +107,8 @@ pub struct Findings {
     pub finding: String,
     /// What was measured and how.
     pub method: String,
+    /// What could not be run, and why.
+    pub omitted: Vec<String>,
     /// Figures.
     pub figures: Vec<Figure>,
     /// Tables.
@@ -102,6 +138,7 @@ impl Summary {
             rules,
             finding: findings.finding.clone(),
             method: findings.method.clone(),
+            omitted: findings.omitted.clone(),
             figures: findings.figures.clone(),
             tables: findings.tables.clone(),
             command,

@@ -57,10 +57,10 @@ fn a_prompt_gives_rows_for_every_mask_and_rank_and_a_manifest() {
     assert_eq!(lines(&out.join("position.csv")).len(), 1 + 8);
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
-    for field in ["libtorch", "device", "dtype", "seed", "arguments", "wall_seconds", "model"] {
+    for field in ["libtorch", "device", "dtype", "seed", "arguments", "wall_seconds", "models"] {
         assert!(!manifest[field].is_null(), "{field}");
     }
-    let files = manifest["model"]["files"].as_array().unwrap();
+    let files = manifest["models"][0]["files"].as_array().unwrap();
     let weights = files.iter().find(|file| file["name"] == "model.safetensors").unwrap();
     assert_eq!(weights["sha256"].as_str().unwrap().len(), 64);
 }

@@ -49,6 +49,18 @@ pub(crate) fn keep_freed_memory() {
     }
 }
 
+/// Gives the system what is freed after all.
+///
+/// Batches differ in their shapes, so kept memory falls into pieces and grows by some
+/// megabytes a step; given back now and then, it stays as large as a step is.
+pub(crate) fn return_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the allocator gives back whole pages that nothing was allocated on.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// MKL's question whether it runs on an Intel processor.
 ///
 /// Answered by libtorch's own copy, it sends every other processor to kernels

@@ -17,6 +17,7 @@
 //! | how far apart are two distributions? | [`kl`], [`jensen_shannon`], [`total_variation`] |
 //! | is a confidence a probability? | [`Reliability`] |
 //! | many tests at once | [`holm`] |
+//! | how probable is a text to counts of other text? | [`Ngram`] |
 //!
 //! Information is in nats. What cannot be computed is an [`Error`] or an absent
 //! value, never a 0.
@@ -37,6 +38,7 @@ mod half_life;
 mod holm;
 mod jackknife;
 mod mann_kendall;
+mod ngram;
 mod proportion;
 mod spearman;
 mod table;
@@ -53,6 +55,7 @@ pub use half_life::half_life;
 pub use holm::holm;
 pub use jackknife::jackknife;
 pub use mann_kendall::{MannKendall, mann_kendall};
+pub use ngram::Ngram;
 pub use proportion::wilson;
 pub use spearman::{Spearman, spearman};
 pub use table::Table;

@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::name_of;
+
 const COLUMNS: [&str; 7] = ["name", "value", "lower", "upper", "level", "units", "meaning"];
 
 /// One estimate; a value that could not be estimated is absent.
@@ -24,7 +26,7 @@ pub(crate) struct Estimate {
 impl Estimate {
     /// Reads the file at `path`.
     pub(crate) fn read_all(path: &Path) -> Result<Vec<Self>> {
-        let shown = path.display();
+        let shown = name_of(path);
         let mut reader =
             csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
         let headers = reader.headers().with_context(|| format!("{shown}: first line"))?.clone();
@@ -49,8 +51,8 @@ fn named(path: &Path, headers: &csv::StringRecord, error: csv::Error) -> anyhow:
         _ => None,
     };
     match column {
-        Some(column) => anyhow::anyhow!("{}: field `{column}`: {error}", path.display()),
-        None => anyhow::anyhow!("{}: {error}", path.display()),
+        Some(column) => anyhow::anyhow!("{}: field `{column}`: {error}", name_of(path)),
+        None => anyhow::anyhow!("{}: {error}", name_of(path)),
     }
 }
 

@@ -20,16 +20,20 @@ pub(crate) struct Manifest {
     pub(crate) dtype: String,
     pub(crate) libtorch: String,
     pub(crate) threads: u64,
-    pub(crate) model: Model,
-    /// What was asked of the model.
+    /// The models that were measured; none where a known law took their place.
+    pub(crate) models: Vec<Model>,
+    /// What was asked of them.
+    #[serde(default)]
     pub(crate) prompts: Value,
     /// Every file of results but this one.
     pub(crate) files: Vec<Listed>,
 }
 
-/// The model that was measured.
+/// A model that was measured.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Model {
+    /// What it was in the experiment, such as `masked`.
+    pub(crate) role: String,
     pub(crate) id: String,
     pub(crate) revision: Option<String>,
     pub(crate) family: String,
@@ -65,18 +69,21 @@ pub(crate) mod tests {
     use super::*;
 
     /// A manifest that lists one empty file.
-    pub(crate) const EXAMPLE: &str = r#"{
-        "program": "dlm", "version": "0.1.0", "started": "2026-01-02T03:04:05Z",
+    pub(crate) const EXAMPLE: &str = concat!(
+        r#"{"program": "dlm", "version": ""#,
+        env!("CARGO_PKG_VERSION"),
+        r#"", "started": "2026-01-02T03:04:05Z",
         "wall_seconds": 61.25, "seed": 7, "device": "cpu", "dtype": "f32",
         "libtorch": "2.11.0", "threads": 2,
-        "model": {"id": "toy|model", "revision": null, "family": "masked",
+        "models": [{"role": "masked", "id": "toy|model", "revision": "a1b2", "family": "Llama",
             "files": [
             {"name": "model.safetensors", "sha256": "abc", "bytes": 10}],
-            "adapter": "data/models/masked"},
+            "adapter": "data/models/masked"}],
         "prompts": {"origin": "data/prompts/x.jsonl", "sha256": "def", "count": 3},
         "files": [{"path": "rows.csv",
             "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
-    }"#;
+    }"#
+    );
 
     #[test]
     fn the_malformed_field_is_named() {
@@ -85,6 +92,6 @@ pub(crate) mod tests {
         let text = EXAMPLE.replace("\"toy|model\"", "12");
         std::fs::write(&path, text).unwrap();
         let error = super::super::read_json::<Manifest>(&path).unwrap_err().to_string();
-        assert!(error.contains("manifest.json: field `model.id`: invalid type"), "{error}");
+        assert!(error.contains("manifest.json: field `models[0].id`: invalid type"), "{error}");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-use super::{ensure_within, read_json};
+use super::figure::Figure;
+use super::{name_of, read_json};
 
 /// What an experiment found.
 #[derive(Debug, Deserialize)]
@@ -21,6 +22,9 @@ pub(crate) struct Summary {
     pub(crate) method: Option<String>,
     pub(crate) figures: Vec<Figure>,
     pub(crate) tables: Vec<Table>,
+    /// What could not be run, and why: a sentence each.
+    #[serde(default)]
+    pub(crate) omitted: Vec<String>,
     /// The command that made the results.
     pub(crate) command: String,
 }
@@ -53,14 +57,6 @@ pub(crate) enum Outcome {
     Undecided,
 }
 
-/// A picture in the folder of results.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Figure {
-    pub(crate) file: String,
-    pub(crate) title: String,
-    pub(crate) caption: String,
-}
-
 /// A table to show as it is.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Table {
@@ -68,6 +64,17 @@ pub(crate) struct Table {
     pub(crate) note: Option<String>,
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<Cell>>,
+    /// Definitions that stand behind single cells.
+    #[serde(default)]
+    pub(crate) cell_notes: Vec<CellNote>,
+}
+
+/// The definition behind a cell; both numbers count from 0.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CellNote {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) text: String,
 }
 
 /// A cell of a table; an absent value is empty, never 0.
@@ -84,22 +91,42 @@ impl Summary {
     /// Reads the file at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let summary: Self = read_json(path)?;
+        let name = name_of(path);
         for figure in &summary.figures {
-            ensure_within(&figure.file, &format!("{}: field `figures`", path.display()))?;
+            figure.check(&name)?;
         }
         for table in &summary.tables {
-            for (index, row) in table.rows.iter().enumerate() {
-                anyhow::ensure!(
-                    row.len() == table.columns.len(),
-                    "{}: field `tables`: row {index} of {:?} has {} cells for {} columns",
-                    path.display(),
-                    table.title,
-                    row.len(),
-                    table.columns.len()
-                );
-            }
+            table.check(&name)?;
         }
         Ok(summary)
+    }
+}
+
+impl Table {
+    /// What stands behind the cell, if anything does.
+    pub(crate) fn note_of(&self, row: usize, column: usize) -> Option<&str> {
+        let mut notes = self.cell_notes.iter();
+        notes.find(|note| (note.row, note.column) == (row, column)).map(|note| &*note.text)
+    }
+
+    fn check(&self, file: &str) -> Result<()> {
+        let (title, columns) = (&self.title, self.columns.len());
+        for (index, row) in self.rows.iter().enumerate() {
+            ensure!(
+                row.len() == columns,
+                "{file}: field `tables`: row {index} of {title:?} has {} cells for {columns} \
+                 columns",
+                row.len()
+            );
+        }
+        for CellNote { row, column, .. } in &self.cell_notes {
+            ensure!(
+                *row < self.rows.len() && *column < columns,
+                "{file}: field `tables`: a note of {title:?} is about row {row}, column \
+                 {column}, which it does not have"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -158,6 +185,10 @@ mod tests {
         let ragged = r#"{"title": "t", "columns": ["a", "b"], "rows": [[1]]}"#;
         let error = read(ragged, "supported").unwrap_err().to_string();
         assert!(error.contains("row 0 of \"t\" has 1 cells for 2 columns"), "{error}");
+        let astray = r#"{"title": "t", "columns": ["a"], "rows": [[1]],
+            "cell_notes": [{"row": 1, "column": 0, "text": "n"}]}"#;
+        let error = read(astray, "supported").unwrap_err().to_string();
+        assert!(error.contains("a note of \"t\" is about row 1, column 0"), "{error}");
         let error = read("", "perhaps").unwrap_err().to_string();
         assert!(error.contains("summary.json: field `verdict`"), "{error}");
     }

@@ -49,12 +49,26 @@ pub struct Filling<'a> {
     pub frequencies: &'a [f32],
     /// The dependences that [`Commit::Independent`](super::Commit::Independent) looks at.
     pub dependence: Option<&'a mut dyn Dependence>,
+    /// Steps of the first block that were made before: the canvases are as a run that was
+    /// stopped after them left them, or as somebody changed them since, and what stands in
+    /// their responses may be masked again like anything a sampler wrote. With the same keys
+    /// the rest is what it would have been without the stop, except that what rules remember
+    /// of earlier predictions (credit, stability, ReMDM by confidence, the instants of
+    /// first-hitting) starts anew, and an account covers the steps from here on.
+    pub from_step: usize,
 }
 
 impl<'a> Filling<'a> {
     /// With no limit on the batch.
     pub fn new(sampler: &'a UnmaskingSampler, predictor: &'a mut dyn MaskPredictor) -> Self {
-        Self { sampler, predictor, batch: usize::MAX, frequencies: &[], dependence: None }
+        Self {
+            sampler,
+            predictor,
+            batch: usize::MAX,
+            frequencies: &[],
+            dependence: None,
+            from_step: 0,
+        }
     }
 
     /// Fills `canvases`, with one source of decisions each, and says what each cost.
@@ -74,7 +88,8 @@ impl<'a> Filling<'a> {
             return Err(SampleError::Draws { draws, canvases });
         }
         self.check(canvases)?;
-        let rows = canvases.iter().map(|canvas| Row::new(self.sampler, canvas.clone()));
+        let row = |canvas: &Canvas| Row::new(self.sampler, canvas.clone())?.from(self.from_step);
+        let rows = canvases.iter().map(row);
         let mut waiting = rows.collect::<Result<Vec<_>, _>>()?.into_iter().enumerate();
         let mut outcomes = vec![Outcome::default(); canvases.len()];
         let mut active: Vec<(usize, Row)> = Vec::new();

@@ -62,6 +62,17 @@ impl Row {
         Ok(row)
     }
 
+    /// The row as if that many steps of its first block had been made.
+    pub(super) fn from(self, step: usize) -> Result<Self, ConfigError> {
+        match self.blocks.first() {
+            Some((_, steps)) if 0 < step && *steps <= step => {
+                let (field, allowed) = ("from_step", "below the number of the first block's steps");
+                Err(ConfigError::Range { field, value: step as f64, allowed })
+            }
+            _ => Ok(Self { step, in_block: step, ..self }),
+        }
+    }
+
     /// Masked positions of the current block.
     pub(super) fn masked(&self) -> Vec<usize> {
         let block = self.blocks.get(self.block).map_or(&[][..], |(block, _)| block);

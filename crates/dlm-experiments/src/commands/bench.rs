@@ -52,16 +52,9 @@ pub fn bench(arguments: &BenchArguments) -> Result<String, Error> {
         Bench::Probe { model, source, masks, top_k, repeats } => {
             let prompts = source.read()?;
             let mut model = model.load()?;
-            let run = probing::ProbeRun {
-                prompts,
-                masks: *masks,
-                top_k: *top_k,
-                seed: 0,
-                extra_inputs: serde_json::Value::Null,
-                mixture: true,
-                force: true,
-            };
-            let subjects = probing::subjects(&model, &run)?;
+            let (prompts, masks) = (&prompts, *masks);
+            let run = probing::ProbeRun { prompts, masks, top_k: *top_k, mixture: true };
+            let subjects = probing::subjects(&model, run)?;
             report_probe(&mut model, &subjects, *top_k, *repeats)
         }
     }

@@ -6,8 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    Error, ModelArguments, Prompts,
-    probing::{self, ProbeRun},
+    Error, Folder, Manifest, ModelArguments, Prompts, digest,
+    folder::Opened,
+    manifest::ModelRecord,
+    probing::{FILES, ProbeRun, Probing},
+    units,
 };
 
 /// Flags of `dlm probe`.
@@ -79,23 +82,40 @@ impl PromptSource {
 ///
 /// Where the model, the prompts or the folder are at fault.
 pub fn probe(arguments: &ProbeArguments) -> Result<String, Error> {
+    let (started, began) = (std::time::Instant::now(), Manifest::now());
     let mut prompts = arguments.source.read()?;
     prompts.truncate(arguments.limit.unwrap_or(usize::MAX));
     let mut model = arguments.model.load()?;
-    let run = ProbeRun {
-        prompts,
-        masks: arguments.masks,
-        top_k: arguments.top_k,
-        seed: arguments.seed,
-        extra_inputs: json!({"batch_tokens": arguments.model.compute.batch_tokens}),
-        mixture: false,
-        force: arguments.force,
-    };
+    let ProbeArguments { masks, top_k, seed, .. } = *arguments;
+    let probing =
+        Probing::new(&model, ProbeRun { prompts: &prompts, masks, top_k, mixture: false })?;
+    let record = ModelRecord::of(&model)?;
+    let inputs = json!({
+        "program": digest::of_program()?,
+        "model": record.files,
+        "device": record.description.device,
+        "dtype": record.description.dtype,
+        "parametrisation": record.description.parametrisation,
+        "prompts": prompts.sha256,
+        "count": prompts.list.len(),
+        "masks": masks,
+        "top_k": top_k,
+        "seed": seed,
+        "batch_tokens": arguments.model.compute.batch_tokens,
+    });
     let out = arguments.out.display();
-    let Some(probed) = probing::probe(&mut model, &run, &arguments.out)? else {
-        return Ok(format!("{out} is up to date"));
+    let mut folder = match Folder::open(&arguments.out, &inputs, arguments.force)? {
+        Opened::UpToDate(_) => return Ok(format!("{out} is up to date")),
+        Opened::Open(folder) => folder,
     };
-    let prompts = run.prompts.list.len();
-    let manifest = probed.finish(&[])?;
-    Ok(format!("{prompts} prompts probed in {:.1} s: {out}", manifest.wall_seconds))
+    units::fill(&mut folder, "probe", probing.units(), |unit, folder| {
+        probing.measure(unit, &mut model, folder)?;
+        folder.finish_unit(&FILES)
+    })?;
+    let count = prompts.list.len();
+    let mut manifest = Manifest::new(began, seed, vec![record], Some(prompts.record()), inputs);
+    manifest.wall_seconds = started.elapsed().as_secs_f64();
+    let seconds = manifest.wall_seconds;
+    folder.finish(manifest, &FILES.map(String::from))?;
+    Ok(format!("{count} prompts probed in {seconds:.1} s: {out}"))
 }

@@ -1,14 +1,18 @@
-//! `dlm run`: a spec, from model to verdict.
+//! `dlm run`: a spec, from models to verdict.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
 use crate::{
-    Error, Estimates, ModelArguments, Prompts, Scale, Spec, Summary, digest, experiments,
+    Error, Folder, Manifest, Prompts, Scale, Spec, Summary, digest,
+    experiments::{self, Experiment},
+    folder::Opened,
     loading::ComputeArguments,
-    probing::{self, ProbeRun},
+    spec::ModelChoice,
+    stage::{Sources, Stage},
+    units,
 };
 
 const ESTIMATES: &str = "estimates.csv";
@@ -22,16 +26,19 @@ pub struct RunArguments {
     /// How much to run.
     #[arg(long, value_enum, default_value_t = Scale::Default)]
     pub scale: Scale,
-    /// Another model than the spec's, without the spec's adapter.
+    /// A model instead of all of the spec's.
     #[arg(long, value_name = "DIR|HUB_ID")]
     pub model: Option<String>,
-    /// Another adapter than the spec's.
-    #[arg(long, value_name = "DIR")]
+    /// Its adapter.
+    #[arg(long, value_name = "DIR", requires = "model")]
     pub adapter: Option<PathBuf>,
+    /// A causal model, which judges what --model writes.
+    #[arg(long, value_name = "DIR|HUB_ID", requires = "model")]
+    pub judge: Option<String>,
     /// Other prompts than the spec's.
     #[arg(long, value_name = "FILE.jsonl")]
     pub prompts: Option<PathBuf>,
-    /// How the model computes.
+    /// How the models compute.
     #[command(flatten)]
     pub compute: ComputeArguments,
     /// Start anew even where the folder is whole.
@@ -46,69 +53,93 @@ pub struct RunArguments {
 ///
 /// # Errors
 ///
-/// Where the spec, the model, the prompts or the folder are at fault.
+/// Where the spec, a model, the prompts or the folder are at fault.
 pub fn run(arguments: &RunArguments) -> Result<String, Error> {
+    let (started, began) = (std::time::Instant::now(), Manifest::now());
     let spec = Spec::read(&arguments.spec)?;
-    let sizes = spec.sizes(arguments.scale, &arguments.spec)?;
-    let own_model = arguments.model.is_some();
-    let mut prompts = Prompts::jsonl(arguments.prompts.as_ref().unwrap_or(&sizes.prompts))?;
-    prompts.truncate(sizes.count);
-    let adapter = match &arguments.adapter {
-        None if !own_model => sizes.adapter.clone(),
-        given => given.clone(),
+    let prompts = prompts(&spec, arguments)?;
+    dlm_runtime::set_threads(arguments.compute.threads);
+    let sources = sources(&spec, arguments)?;
+    let inputs = json!({
+        "program": digest::of_program()?,
+        "spec": digest::of_file(&arguments.spec)?,
+        "scale": arguments.scale.name(),
+        "models": sources.inputs()?,
+        "prompts": prompts.as_ref().map(|prompts| (&prompts.sha256, prompts.list.len())),
+        "own": experiments::inputs(&spec, arguments.scale, &arguments.out)?,
+    });
+    let mut folder = match Folder::open(&arguments.out, &inputs, arguments.force)? {
+        Opened::UpToDate(_) => return Ok(format!("{}: up to date", spec.id)),
+        Opened::Open(folder) => folder,
     };
-    let model = ModelArguments {
-        model: arguments.model.clone().unwrap_or(sizes.model.clone()),
-        adapter: adapter.clone(),
-        parametrisation: None,
-        compute: arguments.compute,
-    };
-    let mut model = model.load()?;
-    let run = ProbeRun {
-        prompts,
-        masks: sizes.masks,
-        top_k: spec.top_k,
-        seed: spec.seed,
-        extra_inputs: json!({
-            "spec": digest::of_file(&arguments.spec)?,
-            "scale": arguments.scale.name(),
-            "batch_tokens": arguments.compute.batch_tokens,
-            "answer_lengths": experiments::answer_lengths_digest(adapter.as_deref())?,
-        }),
-        mixture: experiments::needs_mixture(&spec),
-        force: arguments.force,
-    };
-    let Some(probed) = probing::probe(&mut model, &run, &arguments.out)? else {
-        return Ok(format!("{}: up to date", spec.id));
-    };
-    let findings = experiments::analyse(&spec, sizes, &probed)?;
-    let summary = Summary::new(&spec, &findings, command(&spec, arguments));
-    write_estimates(&probed, &findings.estimates)?;
+    let mut stage = Stage::new(spec, arguments.scale, sources.load()?, prompts, &arguments.out);
+    let mut experiment = experiments::of(&mut stage)?;
+    let name = stage.spec.id.clone();
+    units::fill(&mut folder, &name, experiment.units(), |unit, folder| {
+        experiment.measure(unit, &mut stage, folder)?;
+        folder.finish_unit(experiment.files())
+    })?;
+    let (summary, files) = conclude(&*experiment, &mut stage, &folder, arguments)?;
+    let (seed, records) = (stage.spec.seed, stage.models.records()?);
+    let mut manifest = Manifest::new(began, seed, records, stage.prompt_record(), inputs);
+    manifest.wall_seconds = started.elapsed().as_secs_f64();
+    folder.finish(manifest, &files)?;
+    Ok(format!("{name}: {} in {:.1} s", summary.verdict, started.elapsed().as_secs_f64()))
+}
+
+/// From rows to the verdict; with the names of all files of the folder.
+fn conclude(
+    experiment: &dyn Experiment,
+    stage: &mut Stage,
+    folder: &Folder,
+    arguments: &RunArguments,
+) -> Result<(Summary, Vec<String>), Error> {
+    let findings = experiment.analyse(stage, folder)?;
+    let summary = Summary::new(&stage.spec, &findings, command(&stage.spec, arguments));
+    folder.write_rows(ESTIMATES, findings.estimates.rows())?;
     let json = serde_json::to_vec_pretty(&summary)
         .map_err(|error| Error::malformed(SUMMARY, "JSON", error.to_string()))?;
-    probed.folder.write(SUMMARY, &json)?;
-    let mut files = vec![ESTIMATES.to_string(), SUMMARY.to_string()];
-    files.extend(findings.files);
-    let manifest = probed.finish(&files)?;
-    let seconds = manifest.wall_seconds;
-    Ok(format!("{}: {} in {seconds:.1} s", spec.id, summary.verdict))
+    folder.write(SUMMARY, &json)?;
+    let rows = experiment.files().iter().filter(|name| folder.file(name).exists());
+    let own = [ESTIMATES, SUMMARY].map(String::from);
+    let shown = findings.figures.iter().flat_map(|f| std::iter::once(&f.file).chain(&f.data));
+    let files = rows.map(|name| (*name).to_string()).chain(own).chain(shown.cloned());
+    Ok((summary, files.chain(findings.files).collect()))
+}
+
+fn prompts(spec: &Spec, arguments: &RunArguments) -> Result<Option<Prompts>, Error> {
+    let sizes = spec.sizes(arguments.scale)?;
+    let Some(path) = &sizes.prompts else { return Ok(None) };
+    let mut prompts = Prompts::jsonl(arguments.prompts.as_ref().unwrap_or(path))?;
+    prompts.truncate(sizes.count.unwrap_or(usize::MAX));
+    Ok(Some(prompts))
+}
+
+fn sources(spec: &Spec, arguments: &RunArguments) -> Result<Sources, Error> {
+    let given = arguments.model.clone().map(|model| {
+        let adapter = arguments.adapter.clone();
+        ModelChoice { model, adapter }
+    });
+    Sources::find(
+        spec.sizes(arguments.scale)?,
+        given,
+        arguments.judge.as_deref(),
+        arguments.compute,
+    )
 }
 
 /// What somebody types to run it again.
 fn command(spec: &Spec, arguments: &RunArguments) -> String {
     let scale = arguments.scale.name();
     let mut command = format!("cargo xtask reproduce {} --scale {scale}", spec.id);
-    let shown = |path: &PathBuf| path.display().to_string();
+    let shown = |path: &Path| path.display().to_string();
     for (flag, value) in [
         ("--model", arguments.model.clone()),
-        ("--adapter", arguments.adapter.as_ref().map(shown)),
-        ("--prompts", arguments.prompts.as_ref().map(shown)),
+        ("--adapter", arguments.adapter.as_deref().map(shown)),
+        ("--judge", arguments.judge.clone()),
+        ("--prompts", arguments.prompts.as_deref().map(shown)),
     ] {
         command.extend(value.map(|value| format!(" {flag} {value}")));
     }
     command
-}
-
-fn write_estimates(probed: &probing::Probed, estimates: &Estimates) -> Result<(), Error> {
-    probed.folder.write_rows(ESTIMATES, estimates.rows())
 }

@@ -91,7 +91,7 @@ pub fn score(arguments: &ScoreArguments) -> Result<String, Error> {
     Ok(match scoring::score(&mut model, &run, &arguments.out)? {
         None => format!("{out} is up to date"),
         Some(manifest) => {
-            let count = manifest.prompts.count;
+            let count = manifest.prompts.map_or(0, |prompts| prompts.count);
             let noun = if count == 1 { "prompt" } else { "prompts" };
             format!("{count} {noun} scored in {:.1} s: {out}", manifest.wall_seconds)
         }

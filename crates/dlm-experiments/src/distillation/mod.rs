@@ -107,7 +107,7 @@ pub fn distill(
     let mut continuer = Continuer::new(model, run.how)?;
     let openings = openings(model, run, &prompts, &continuer)?;
     let all = openings.len();
-    let record = ModelRecord { description: model.description(), files: model.source().files()? };
+    let record = ModelRecord::of(model)?;
     let inputs = inputs(run, &record, &prompts);
     let enough = |rows: &Rows<'_>| {
         let limit = run.limit_tokens.unwrap_or(usize::MAX);
@@ -143,7 +143,7 @@ pub fn distill(
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let mut manifest = Manifest::new(began, run.seed, record, prompts.record(), inputs);
+    let mut manifest = Manifest::new(began, run.seed, vec![record], Some(prompts.record()), inputs);
     manifest.wall_seconds = started.elapsed().as_secs_f64();
     let (count, tokens) = (rows.len(), rows.tokens());
     rows.finish(manifest)?;

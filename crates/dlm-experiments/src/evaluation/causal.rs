@@ -21,16 +21,29 @@ pub(super) fn read(
     tokens: &[TokenId],
     answer: Range<usize>,
 ) -> Result<Read, ModelError> {
+    let mut read = Read { nats: 0.0, hits: 0 };
+    for (nats, hit) in by_token(model, tokens, answer)? {
+        read.nats += nats;
+        read.hits += usize::from(hit);
+    }
+    Ok(read)
+}
+
+/// `−ln p(xⁱ | x^{<i})` at each position of `answer`, and whether `xⁱ` was the most probable.
+pub(crate) fn by_token(
+    model: &mut (impl MaskPredictor + ?Sized),
+    tokens: &[TokenId],
+    answer: Range<usize>,
+) -> Result<Vec<(f64, bool)>, ModelError> {
     let positions: Vec<usize> = answer.collect();
     let targets: Vec<Option<TokenId>> = positions.iter().map(|&at| Some(tokens[at])).collect();
     let query = Query { targets: &targets, ..Query::new(tokens, &positions) };
     let prediction = model.predict(&[query], &Ask::default())?;
-    let mut read = Read { nats: 0.0, hits: 0 };
-    for candidate in prediction.candidates.iter().flatten() {
-        read.nats -= candidate.target.map_or(f64::NAN, |target| f64::from(target.log_probability));
-        read.hits += usize::from(candidate.token == tokens[candidate.position]);
-    }
-    Ok(read)
+    let read = prediction.candidates.iter().flatten().map(|candidate| {
+        let log_p = candidate.target.map_or(f64::NAN, |target| target.log_probability.into());
+        (-log_p, candidate.token == tokens[candidate.position])
+    });
+    Ok(read.collect())
 }
 
 /// The exact nats of an answer, its end left out, and how often its next token was the

@@ -1,40 +1,12 @@
-//! The families of language models, and what is measured of each.
-
-use std::fmt;
+//! What is measured of each family.
 
 use dlm_rng::Key;
 use dlm_runtime::Model;
-use serde::Serialize;
 
 use super::{EvaluationRun, causal, gaussian, masked, rows::TextRow, texts::Texts};
-use crate::{Error, generation::noise_schedule};
-
-/// How a model makes text, which decides what can be measured of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// From left to right.
-    Autoregressive,
-    /// From masks, in any order.
-    Masked,
-    /// From Gaussian noise on vectors, all positions at once.
-    Gaussian,
-}
+use crate::{Error, Family, generation::noise_schedule};
 
 impl Family {
-    /// The family of `model`.
-    ///
-    /// # Errors
-    ///
-    /// Where it sees both sides of a position and names no mask.
-    pub fn of(model: &Model) -> Result<Self, Error> {
-        match (model.description().causal, model.is_gaussian()) {
-            (true, _) => Ok(Self::Autoregressive),
-            (false, true) => Ok(Self::Gaussian),
-            (false, false) => Ok(model.mask().map(|_| Self::Masked)?),
-        }
-    }
-
     /// All that the text at `place` adds to this family's measures.
     pub(super) fn measure(
         self,
@@ -66,15 +38,5 @@ impl Family {
                 Ok(rows)
             }
         }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Autoregressive => "autoregressive",
-            Self::Masked => "masked",
-            Self::Gaussian => "gaussian",
-        })
     }
 }

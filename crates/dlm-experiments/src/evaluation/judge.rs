@@ -8,7 +8,7 @@ use super::{
     rows::{Author, WrittenRow},
     texts::Text,
     writer::Written,
-    written::{distinct, repeated, unigram_entropy},
+    written::{distinct, repeated, run_entropy, unigram_entropy},
 };
 use crate::Error;
 
@@ -80,6 +80,7 @@ pub(super) fn row(
         ended: *ended,
         nats,
         entropy: unigram_entropy(tokens),
+        bigram_entropy: run_entropy(tokens, 2),
         distinct_2: distinct(tokens, 2),
         distinct_3: distinct(tokens, 3),
         rep_4: repeated(tokens, 4),

@@ -4,7 +4,7 @@
 //! a causal model. Every text, and every few samples, is a unit whose rows are on disk at
 //! once; the measures with their intervals are computed from the rows at the end.
 
-mod causal;
+pub(crate) mod causal;
 mod family;
 mod gaussian;
 mod judge;
@@ -12,29 +12,29 @@ mod masked;
 mod rows;
 mod table;
 mod texts;
+mod unigram;
 mod writer;
 mod written;
 
 use std::path::{Path, PathBuf};
 
+use dlm_rng::Key;
 use dlm_runtime::Model;
-use indicatif::ProgressBar;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub use family::Family;
 pub use rows::{Author, TextRow, WrittenRow};
 pub use table::Measured;
-pub use written::{distinct, repeated, unigram_entropy};
+pub use written::{distinct, repeated, run_entropy, unigram_entropy};
 
 use crate::{
-    Error, Folder, digest,
+    Error, Family, Folder, digest,
     folder::Opened,
     generation::SamplerArguments,
-    loading::style,
     manifest::{Manifest, ModelRecord},
+    units,
 };
 use texts::Texts;
+use unigram::Unigram;
 use writer::{Writer, Written};
 
 /// What each text adds to each measure, a row each.
@@ -113,7 +113,7 @@ pub fn evaluate(
             Some(writer)
         }
     };
-    let record = ModelRecord { description: model.description(), files: model.source().files()? };
+    let record = ModelRecord::of(model)?;
     let inputs = inputs(run, family, &record, judge.as_deref(), &texts, writer.as_ref())?;
     let mut folder = match Folder::open(out, &inputs, run.force)? {
         Opened::UpToDate(_) => {
@@ -126,23 +126,17 @@ pub fn evaluate(
     };
     [MEASURES, TABLE].iter().try_for_each(|name| folder.remove(name))?;
 
-    let mut work = Work { model, judge, run, family, texts: &texts, writer: writer.as_ref() };
+    let unigram = Unigram::new(model)?;
+    let (texts, writer) = (&texts, writer.as_ref());
+    let mut work = Work { model, judge, run, family, texts, writer, unigram };
     let units = work.units();
-    let bar = ProgressBar::new(units as u64);
-    bar.set_style(style("eval {wide_bar} {pos}/{len} units, {eta} left"));
-    bar.set_position(folder.units() as u64);
-    bar.reset_eta();
-    for unit in folder.units()..units {
-        work.unit(unit, &mut folder)?;
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    units::fill(&mut folder, "eval", units, |unit, folder| work.unit(unit, folder))?;
 
-    let measures = table::measures(&read(&folder, ROWS)?, &read(&folder, SAMPLES)?);
+    let measures = table::measures(&folder.read_rows(ROWS)?, &folder.read_rows(SAMPLES)?);
     let table = table::markdown(&table::name(work.model), &work.about(), &measures);
     folder.write_rows(MEASURES, &measures)?;
     folder.write(TABLE, table.as_bytes())?;
-    let mut manifest = Manifest::new(began, run.seed, record, texts.record(), inputs);
+    let mut manifest = Manifest::new(began, run.seed, vec![record], Some(texts.record()), inputs);
     manifest.wall_seconds = started.elapsed().as_secs_f64();
     let samples = writer.is_some().then_some(SAMPLES);
     let files = [ROWS].into_iter().chain(samples).chain([MEASURES, TABLE]);
@@ -158,6 +152,7 @@ struct Work<'a> {
     family: Family,
     texts: &'a Texts,
     writer: Option<&'a Writer>,
+    unigram: Unigram,
 }
 
 impl Work<'_> {
@@ -182,7 +177,13 @@ impl Work<'_> {
         let answers = writer.write(self.model, places.clone())?;
         for (text, answer) in self.texts.list[places].iter().zip(answers) {
             let reference = Written::reference(text, self.run.writing.gen_length);
-            for (author, written) in [(Author::Model, answer), (Author::Reference, reference)] {
+            let key = Key::new(self.run.seed).sequence(text.line as u64 - 1);
+            let unigram = self.unigram.draw(answer.tokens.len(), key);
+            for (author, written) in [
+                (Author::Model, answer),
+                (Author::Reference, reference),
+                (Author::Unigram, unigram),
+            ] {
                 let said = writer.text(self.model, &written.tokens)?;
                 let judge = self.judge.as_deref_mut().unwrap_or(self.model);
                 let row = judge::row(judge, text, author, &written, said)?;
@@ -260,15 +261,4 @@ fn inputs(
         "gen_length": writer.map(|_| run.writing.gen_length),
         "sampler": writer.map(Writer::inputs),
     }))
-}
-
-/// The rows of a file; none where there is no file.
-fn read<R: DeserializeOwned>(folder: &Folder, file: &str) -> Result<Vec<R>, Error> {
-    let path = folder.file(file);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let malformed = |error: csv::Error| Error::malformed(&path, "row", error.to_string());
-    let mut reader = csv::Reader::from_path(&path).map_err(malformed)?;
-    reader.deserialize().map(|row| row.map_err(malformed)).collect()
 }

@@ -29,6 +29,8 @@ pub enum Author {
     Model,
     /// Whoever wrote the file of texts.
     Reference,
+    /// Nobody: words of ordinary text in no order, as many tokens as the model wrote.
+    Unigram,
 }
 
 /// A text that answers a prompt, up to its end, and what it is like: a row of samples.csv.
@@ -46,6 +48,8 @@ pub struct WrittenRow {
     pub nats: f64,
     /// Entropy of its tokens' frequencies, nats; absent where it has no token.
     pub entropy: Option<f64>,
+    /// Entropy of its pairs' frequencies, nats; absent where it has none.
+    pub bigram_entropy: Option<f64>,
     /// Share of its pairs of tokens that are distinct; absent where it has none.
     pub distinct_2: Option<f64>,
     /// Share of its runs of three that are distinct; absent where it has none.

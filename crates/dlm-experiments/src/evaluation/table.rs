@@ -94,18 +94,26 @@ fn of_texts(rows: &[TextRow]) -> Vec<Measured> {
 
 fn of_written(rows: &[WrittenRow]) -> Vec<Measured> {
     type Number = fn(&WrittenRow) -> Option<f64>;
-    let means: [(&str, &str, Number); 6] = [
+    let means: [(&str, &str, Number); 7] = [
         ("unigram entropy", "nats", |row| row.entropy),
+        ("bigram entropy", "nats", |row| row.bigram_entropy),
         ("distinct-2", "share", |row| row.distinct_2),
         ("distinct-3", "share", |row| row.distinct_3),
         ("rep-4", "share", |row| row.rep_4),
         ("length", "tokens", |row| Some(row.tokens as f64)),
         ("ended", "share", |row| Some(f64::from(u8::from(row.ended)))),
     ];
-    let authors = [(Author::Model, "samples"), (Author::Reference, "references")];
+    let authors = [
+        (Author::Model, "samples"),
+        (Author::Reference, "references"),
+        (Author::Unigram, "unigram text"),
+    ];
     let of = |author| rows.iter().filter(move |row| row.author == author);
-    let perplexities =
-        [(Author::Model, "generative perplexity"), (Author::Reference, "perplexity of references")];
+    let perplexities = [
+        (Author::Model, "generative perplexity"),
+        (Author::Reference, "perplexity of references"),
+        (Author::Unigram, "perplexity of unigram text"),
+    ];
     let perplexity = perplexities.map(|(author, name)| {
         let judged = of(author).filter(|row| 0 < row.tokens);
         let parts: Vec<Part> = judged.map(|row| (row.nats, row.tokens as f64)).collect();
@@ -117,7 +125,25 @@ fn of_written(rows: &[WrittenRow]) -> Vec<Measured> {
             measured(&format!("{name} of {whose}"), unit, &parts, |mean| mean)
         })
     });
-    perplexity.into_iter().chain(means).collect()
+    let lead = measured(
+        "nats per token that samples lack of unigram text",
+        "nats",
+        &leads(rows),
+        |mean| mean,
+    );
+    perplexity.into_iter().chain([lead]).chain(means).collect()
+}
+
+/// How many nats a token a sample costs the judge less than unordered words of its length,
+/// sample by sample.
+fn leads(rows: &[WrittenRow]) -> Vec<Part> {
+    let of = |author| rows.iter().filter(move |row| row.author == author && 0 < row.tokens);
+    let per_token = |row: &WrittenRow| row.nats / row.tokens as f64;
+    let lead = |sample: &WrittenRow| {
+        let unordered = of(Author::Unigram).find(|row| row.line == sample.line)?;
+        Some((per_token(unordered) - per_token(sample), 1.0))
+    };
+    of(Author::Model).filter_map(lead).collect()
 }
 
 /// `read(Σ sum / Σ weight)` with its interval over units.

@@ -6,11 +6,11 @@ use dlm_runtime::{Continuation, Continuer, Model, Opening};
 use serde_json::{Value, json};
 
 use super::{
-    Family, Writing,
+    Writing,
     texts::{Text, Texts},
 };
 use crate::{
-    Error,
+    Error, Family,
     generation::{Filler, SamplerArguments, Speech, sample_key},
 };
 

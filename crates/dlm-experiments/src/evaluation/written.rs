@@ -13,11 +13,20 @@ use dlm_core::TokenId;
 /// Text that repeats itself has a low entropy however probable it is, which is why it
 /// stands beside every generative perplexity (Zheng et al. 2024). Absent for an empty text.
 pub fn unigram_entropy(tokens: &[TokenId]) -> Option<f64> {
-    let mut counts: BTreeMap<TokenId, usize> = BTreeMap::new();
-    tokens.iter().for_each(|&token| *counts.entry(token).or_default() += 1);
-    let shares: Vec<f64> =
-        counts.values().map(|&count| count as f64 / tokens.len() as f64).collect();
-    dlm_stats::entropy(&shares).ok().filter(|_| !tokens.is_empty())
+    run_entropy(tokens, 1)
+}
+
+/// Entropy of the frequencies of its runs of `n` tokens, nats, at most the logarithm of how
+/// many there are; none where there is no such run.
+pub fn run_entropy(tokens: &[TokenId], n: usize) -> Option<f64> {
+    if n == 0 || tokens.len() < n {
+        return None;
+    }
+    let mut counts: BTreeMap<&[TokenId], usize> = BTreeMap::new();
+    tokens.windows(n).for_each(|run| *counts.entry(run).or_default() += 1);
+    let runs = (tokens.len() + 1 - n) as f64;
+    let shares: Vec<f64> = counts.values().map(|&count| count as f64 / runs).collect();
+    dlm_stats::entropy(&shares).ok()
 }
 
 /// Distinct-n: the share of a text's runs of `n` tokens that are distinct, in `(0, 1]`
@@ -38,7 +47,7 @@ pub fn repeated(tokens: &[TokenId], n: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{distinct, repeated, unigram_entropy};
+    use super::{distinct, repeated, run_entropy, unigram_entropy};
 
     #[test]
     fn entropies_counted_by_hand() {
@@ -55,6 +64,10 @@ mod tests {
             assert!((found - entropy).abs() < 1e-12, "{tokens:?}: {found}");
         }
         assert_eq!(unigram_entropy(&[]), None);
+        // Pairs 12 21 12: shares of ⅔ and ⅓.
+        let pairs = run_entropy(&[1, 2, 1, 2], 2).unwrap();
+        assert!((pairs - (ln(3.0) - 2.0 / 3.0 * ln(2.0))).abs() < 1e-12, "{pairs}");
+        assert_eq!((run_entropy(&[1], 2), run_entropy(&[1], 0)), (None, None));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(super) fn fit_all(
             .map(String::from)
             .to_vec(),
         rows: rows.collect(),
+        cell_notes: Vec::new(),
     }
 }
 

@@ -16,8 +16,8 @@ use crate::{Error, Table, digest};
 const FILE: &str = "answer_lengths.json";
 
 /// SHA-256 of that file, which the report depends on; absent where there is none.
-pub(crate) fn answer_lengths_digest(adapter: Option<&Path>) -> Result<Option<String>, Error> {
-    let path = adapter.map(|folder| folder.join(FILE)).filter(|path| path.exists());
+pub(super) fn answer_lengths_digest(adapter: &Path) -> Result<Option<String>, Error> {
+    let path = Some(adapter.join(FILE)).filter(|path| path.exists());
     path.map(|path| digest::of_file(&path)).transpose()
 }
 
@@ -68,5 +68,6 @@ pub(super) fn table(
             .map(String::from)
             .to_vec(),
         rows: steps.map(row).collect(),
+        cell_notes: Vec::new(),
     }))
 }

@@ -1,5 +1,7 @@
 //! Sentences made from numbers.
 
+use dlm_stats::Estimate;
+
 use crate::Estimates;
 
 /// `0.42 [0.39, 0.45]`, or what stands for an absent estimate.
@@ -10,6 +12,12 @@ pub(super) fn with_interval(estimates: &Estimates, name: &str) -> String {
         }
         None => "(no estimate)".to_string(),
     }
+}
+
+/// The cell of a table; empty where there is no estimate.
+pub(super) fn cell(estimate: Result<Estimate, dlm_stats::Error>) -> String {
+    let Ok(e) = estimate else { return String::new() };
+    format!("{} [{}, {}]", rounded(e.value), rounded(e.lower), rounded(e.upper))
 }
 
 /// Three significant digits where that is few characters, else fewer.

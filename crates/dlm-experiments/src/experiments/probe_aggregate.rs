@@ -6,105 +6,124 @@ use dlm_probe::PositionRow;
 use dlm_stats::{
     Bins, Bootstrap, Estimate, Reliability, Table as Cells, holm, mann_kendall, wilson,
 };
-use serde::Serialize;
 
 use self::across_prompts::AcrossPrompts;
 use super::{
-    decay_fits, ending,
+    Experiment, decay_fits, ending,
     measures::{self, MEASURES, Measure},
     paragraph::with_interval,
+    probe_settings::ProbeSettings,
     windows::{Windows, window_mean},
 };
 use crate::{
-    Error, Estimates, Figure, Spec,
-    figures::{Curve, Panel, Point, curves},
-    probing::Probed,
-    spec::Sizes,
+    Error, Estimates, Family, Folder,
+    figures::{Curve, Panel, Point},
+    probing::{FILES, Probing},
+    showing::Caption,
+    stage::Stage,
     summary::Findings,
 };
 
-const CURVES: &str = "curves.csv";
-const FIGURE: &str = "curves.svg";
+const FIGURE: &str = "curves";
 /// A position with fewer prompts than this has no curve.
 const LEAST_PROMPTS: usize = 5;
 /// A trend is significant below this, after Holm's correction over prompts.
 const SIGNIFICANCE: f64 = 0.05;
 
-/// A row of curves.csv.
-#[derive(Serialize)]
-struct CurveRow<'a> {
-    measure: &'a str,
-    position: usize,
-    value: f64,
-    lower: f64,
-    upper: f64,
-    level: f64,
-    units: usize,
+/// The experiment.
+pub(super) struct ProbeAggregate {
+    settings: ProbeSettings,
+    probing: Probing,
 }
 
-/// Estimates, curves and figure over all prompts.
-pub(super) fn analyse(spec: &Spec, sizes: &Sizes, probed: &Probed) -> Result<Findings, Error> {
-    let prompts = measures::by_prompt(probed.rows());
-    let masks = prompts.iter().map(Vec::len).min().unwrap_or(0);
-    if prompts.iter().any(|rows| rows.len() != masks) {
-        let problem = "the prompts differ in their number of masks, so no curve runs over them";
-        return Err(Error::Argument(problem.to_string()));
+impl ProbeAggregate {
+    pub(super) fn new(stage: &mut Stage) -> Result<Self, Error> {
+        let settings = ProbeSettings::read(stage)?;
+        Ok(Self { probing: settings.probing(stage, true)?, settings })
     }
-    let windows = Windows::new(spec, masks);
-    let bootstrap =
-        Bootstrap { resamples: sizes.resamples, seed: spec.seed, ..Bootstrap::default() };
-    let mut estimates = Estimates::default();
-    let mut measured: Vec<(&'static str, Vec<Option<Estimate>>)> = Vec::new();
-    let mut tables: Vec<(&'static str, Cells)> = Vec::new();
-    for measure in MEASURES {
-        shift(&mut estimates, measure, &prompts, &windows, &bootstrap);
-        let cells = measures::table(&prompts, measure).map_err(failed(measure.name))?;
-        let curve = bootstrap.curve(&cells, LEAST_PROMPTS).unwrap_or_default();
-        measured.push((measure.name, curve));
-        tables.push((measure.name, cells));
-    }
-    for name in ["top1_prob", "kl_unigram"] {
-        trend(&mut estimates, measures::named(name), &prompts);
-    }
-    calibration(&mut estimates, &prompts, &bootstrap);
-    let across = AcrossPrompts::new(&probed.units, masks);
-    measured.extend(across.estimate(&mut estimates, &windows));
+}
 
-    let decaying: Vec<(&'static str, &Cells)> = tables
-        .iter()
-        .filter(|(name, _)| ["top1_prob", "entropy", "kl_unigram", "js_next"].contains(name))
-        .map(|(name, cells)| (*name, cells))
-        .collect();
-    let mut shown = vec![decay_fits::fit_all(&decaying, &bootstrap, &mut estimates)];
-    let find = |name: &str| measured.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, c)| c);
-    let adapter = probed.manifest.model.description.adapter.as_deref();
-    shown.extend(ending::table(adapter, find("eos_mass"))?);
+impl Experiment for ProbeAggregate {
+    fn units(&self) -> usize {
+        self.probing.units()
+    }
 
-    write_curves(probed, &measured)?;
-    let title = format!("{} prompts, {masks} masks, one pass each", prompts.len());
-    let caption = "Means over prompts with 95 % intervals, by distance from the first mask. Bands \
-                   of prompt information and distinct tokens leave groups of prompts out.";
-    let svg = curves(&title, caption, "position from the first mask", &panels(find))
-        .map_err(|error| Error::Figure { name: FIGURE.into(), problem: error.to_string() })?;
-    probed.folder.write(FIGURE, svg.as_bytes())?;
-    Ok(Findings {
-        finding: finding(&estimates, prompts.len()),
-        method: format!(
-            "Each of {} prompts is followed by {masks} masks and seen in one forward pass. \
-             Intervals resample prompts ({} resamples); {}. A prompt shows a trend where \
-             Mann–Kendall finds one below {SIGNIFICANCE} after Holm's correction over prompts; \
-             neighbouring positions are not independent, so single trends are found more readily \
-             than that level says. Prompt information is the Jensen–Shannon divergence of \
-             predictions across prompts; its interval leaves out one group of prompts at a time.",
-            prompts.len(),
-            sizes.resamples,
-            windows.describe()
-        ),
-        figures: vec![Figure { file: FIGURE.into(), title, caption: caption.into() }],
-        tables: shown,
-        files: vec![CURVES.into(), FIGURE.into()],
-        estimates,
-    })
+    fn files(&self) -> &'static [&'static str] {
+        &FILES
+    }
+
+    fn measure(
+        &mut self,
+        unit: usize,
+        stage: &mut Stage,
+        folder: &mut Folder,
+    ) -> Result<(), Error> {
+        self.probing.measure(unit, stage.models.need(Family::Masked)?, folder)
+    }
+
+    /// Estimates, curves and figure over all prompts.
+    fn analyse(&self, stage: &mut Stage, folder: &Folder) -> Result<Findings, Error> {
+        let probed = self.probing.read(folder)?;
+        let prompts = measures::by_prompt(probed.rows());
+        let masks = prompts.iter().map(Vec::len).min().unwrap_or(0);
+        if prompts.iter().any(|rows| rows.len() != masks) {
+            let problem = "the prompts differ in their number of masks, so no curve runs over them";
+            return Err(Error::Argument(problem.to_string()));
+        }
+        let windows = Windows::new(&self.settings, masks);
+        let bootstrap = stage.bootstrap();
+        let mut estimates = Estimates::default();
+        let mut measured: Vec<(&'static str, Vec<Option<Estimate>>)> = Vec::new();
+        let mut tables: Vec<(&'static str, Cells)> = Vec::new();
+        for measure in MEASURES {
+            shift(&mut estimates, measure, &prompts, &windows, &bootstrap);
+            let cells = measures::table(&prompts, measure).map_err(failed(measure.name))?;
+            let curve = bootstrap.curve(&cells, LEAST_PROMPTS).unwrap_or_default();
+            measured.push((measure.name, curve));
+            tables.push((measure.name, cells));
+        }
+        for name in ["top1_prob", "kl_unigram"] {
+            trend(&mut estimates, measures::named(name), &prompts);
+        }
+        calibration(&mut estimates, &prompts, &bootstrap);
+        let across = AcrossPrompts::new(&probed.units, masks);
+        measured.extend(across.estimate(&mut estimates, &windows));
+
+        let decaying: Vec<(&'static str, &Cells)> = tables
+            .iter()
+            .filter(|(name, _)| ["top1_prob", "entropy", "kl_unigram", "js_next"].contains(name))
+            .map(|(name, cells)| (*name, cells))
+            .collect();
+        let mut shown = vec![decay_fits::fit_all(&decaying, &bootstrap, &mut estimates)];
+        let find =
+            |name: &str| measured.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, c)| c);
+        let adapter = stage.models.need(Family::Masked)?.description().adapter;
+        shown.extend(ending::table(adapter.as_deref(), find("eos_mass"))?);
+
+        let title = format!("{} prompts, {masks} masks, one pass each", prompts.len());
+        let caption = "Means over prompts with 95 % intervals, by distance from the first mask. Bands \
+                       of prompt information and distinct tokens leave groups of prompts out.";
+        let caption = Caption::new(FIGURE, title, caption);
+        let figure = caption.curves(folder, "position from the first mask", &panels(find))?;
+        Ok(Findings {
+            finding: finding(&estimates, prompts.len()),
+            method: format!(
+                "Each of {} prompts is followed by {masks} masks and seen in one forward pass. \
+                 Intervals resample prompts ({} resamples); {}. A prompt shows a trend where \
+                 Mann–Kendall finds one below {SIGNIFICANCE} after Holm's correction over prompts; \
+                 neighbouring positions are not independent, so single trends are found more readily \
+                 than that level says. Prompt information is the Jensen–Shannon divergence of \
+                 predictions across prompts; its interval leaves out one group of prompts at a time.",
+                prompts.len(),
+                bootstrap.resamples,
+                windows.describe()
+            ),
+            figures: vec![figure],
+            tables: shown,
+            estimates,
+            ..Findings::default()
+        })
+    }
 }
 
 /// Near, far and change of one measure, resampling prompts.
@@ -166,20 +185,6 @@ fn calibration(estimates: &mut Estimates, prompts: &[Vec<&PositionRow>], bootstr
     let meaning = "expected calibration error of the best token against the reference answer's, over the positions that answers reach";
     let estimate = bootstrap.statistic(graded.len(), error);
     estimates.add_if_any("calibration_error", meaning, estimate);
-}
-
-fn write_curves(
-    probed: &Probed,
-    measured: &[(&'static str, Vec<Option<Estimate>>)],
-) -> Result<(), Error> {
-    let mut rows = Vec::new();
-    for (measure, curve) in measured {
-        for (position, estimate) in curve.iter().enumerate() {
-            let Some(Estimate { value, lower, upper, level, units }) = *estimate else { continue };
-            rows.push(CurveRow { measure, position, value, lower, upper, level, units });
-        }
-    }
-    probed.folder.write_rows(CURVES, &rows)
 }
 
 fn panels<'a>(find: impl Fn(&str) -> &'a [Option<Estimate>]) -> Vec<Panel> {

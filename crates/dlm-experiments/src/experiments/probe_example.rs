@@ -4,74 +4,104 @@ use dlm_probe::{PositionRow, ProbeRow};
 use dlm_stats::{Bootstrap, Estimate};
 
 use super::{
+    Experiment,
     measures::{self, MEASURES, Measure},
     paragraph::with_interval,
+    probe_settings::ProbeSettings,
     windows::Windows,
 };
 use crate::{
-    Error, Estimates, Figure, Spec, Table,
-    figures::{Cell, heat_map},
-    probing::{Probed, TOKENS},
-    spec::Sizes,
+    Error, Estimates, Family, Folder, Prompt, Table,
+    probing::{FILES, Probing, TOKENS},
+    showing::{Caption, Position, Token},
+    stage::Stage,
     summary::Findings,
 };
 
-const HEAT_MAP: &str = "heat-map.svg";
-/// Positions side by side in the heat map.
-const PER_BAND: usize = 16;
+const HEAT_MAP: &str = "heat-map";
 
-/// Estimates, table and heat map of the first prompt.
-pub(super) fn analyse(spec: &Spec, sizes: &Sizes, probed: &Probed) -> Result<Findings, Error> {
-    let prompts = measures::by_prompt(probed.rows());
-    let Some(rows) = prompts.first() else {
-        return Err(Error::Argument("there is no prompt to look at".to_string()));
-    };
-    let windows = Windows::new(spec, rows.len());
-    let bootstrap =
-        Bootstrap { resamples: sizes.resamples, seed: spec.seed, ..Bootstrap::default() };
-    let mut estimates = Estimates::default();
-    for measure in MEASURES {
-        add(&mut estimates, measure, rows, &windows, &bootstrap);
+/// The experiment.
+pub(super) struct ProbeExample {
+    settings: ProbeSettings,
+    probing: Probing,
+}
+
+impl ProbeExample {
+    pub(super) fn new(stage: &mut Stage) -> Result<Self, Error> {
+        let settings = ProbeSettings::read(stage)?;
+        Ok(Self { probing: settings.probing(stage, false)?, settings })
+    }
+}
+
+impl Experiment for ProbeExample {
+    fn units(&self) -> usize {
+        self.probing.units()
     }
 
-    let ranked = read_tokens(probed)?;
-    let cells: Vec<Vec<Cell>> = ranked.iter().map(|rows| rows.iter().map(cell).collect()).collect();
-    let title = "The most probable tokens at every masked position";
-    let caption = format!(
-        "One forward pass over the prompt and {} masks. Positions count from the first mask; the \
-         colour is the probability.",
-        rows.len()
-    );
-    let svg = heat_map(title, &caption, &cells, PER_BAND)
-        .map_err(|error| Error::Figure { name: HEAT_MAP.into(), problem: error.to_string() })?;
-    probed.folder.write(HEAT_MAP, svg.as_bytes())?;
+    fn files(&self) -> &'static [&'static str] {
+        &FILES
+    }
 
-    let show = |name: &str| with_interval(&estimates, name);
-    let finding = format!(
-        "Next to the prompt the best token has probability {}, at the far end {}; the entropy \
-         goes from {} to {} nats, and the mass on end-of-sequence, punctuation and frequent \
-         tokens from {} to {}.",
-        show("top1_prob_near"),
-        show("top1_prob_far"),
-        show("entropy_near"),
-        show("entropy_far"),
-        show("ordinary_mass_near"),
-        show("ordinary_mass_far"),
-    );
-    Ok(Findings {
-        finding,
-        method: format!(
-            "The prompt goes through the chat template, {} masks follow it, the network runs \
-             once. There is one prompt only, so intervals resample positions: they say how \
-             firmly near and far differ for this prompt and nothing about others; {}.",
-            rows.len(),
-            windows.describe()
-        ),
-        figures: vec![Figure { file: HEAT_MAP.to_string(), title: title.to_string(), caption }],
-        tables: vec![table(&ranked)],
-        files: vec![HEAT_MAP.to_string()],
-        estimates,
-    })
+    fn measure(
+        &mut self,
+        unit: usize,
+        stage: &mut Stage,
+        folder: &mut Folder,
+    ) -> Result<(), Error> {
+        self.probing.measure(unit, stage.models.need(Family::Masked)?, folder)
+    }
+
+    /// Estimates, table and heat map of the first prompt.
+    fn analyse(&self, stage: &mut Stage, folder: &Folder) -> Result<Findings, Error> {
+        let probed = self.probing.read(folder)?;
+        let prompts = measures::by_prompt(probed.rows());
+        let Some(rows) = prompts.first() else {
+            return Err(Error::Argument("there is no prompt to look at".to_string()));
+        };
+        let windows = Windows::new(&self.settings, rows.len());
+        let bootstrap = stage.bootstrap();
+        let mut estimates = Estimates::default();
+        for measure in MEASURES {
+            add(&mut estimates, measure, rows, &windows, &bootstrap);
+        }
+
+        let positions = positions(folder, rows)?;
+        let caption = format!(
+            "One forward pass over the prompt and {} masks. Positions count from the first mask; \
+             the colour is the probability.",
+            rows.len()
+        );
+        let caption = Caption::new(HEAT_MAP, "The most probable tokens at every mask", caption);
+        let prompt = stage.prompts()?.list.first().map(Prompt::shown);
+        let figure = caption.heat_map(folder, prompt.as_deref(), &positions)?;
+
+        let show = |name: &str| with_interval(&estimates, name);
+        let finding = format!(
+            "Next to the prompt the best token has probability {}, at the far end {}; the entropy \
+             goes from {} to {} nats, and the mass on end-of-sequence, punctuation and frequent \
+             tokens from {} to {}.",
+            show("top1_prob_near"),
+            show("top1_prob_far"),
+            show("entropy_near"),
+            show("entropy_far"),
+            show("ordinary_mass_near"),
+            show("ordinary_mass_far"),
+        );
+        Ok(Findings {
+            finding,
+            method: format!(
+                "The prompt goes through the chat template, {} masks follow it, the network runs \
+                 once. There is one prompt only, so intervals resample positions: they say how \
+                 firmly near and far differ for this prompt and nothing about others; {}.",
+                rows.len(),
+                windows.describe()
+            ),
+            figures: vec![figure],
+            tables: vec![table(&positions)],
+            estimates,
+            ..Findings::default()
+        })
+    }
 }
 
 /// Near, far and change of one measure, resampling positions.
@@ -110,39 +140,37 @@ fn add(
 }
 
 /// The ranked tokens of the first prompt, position by position.
-fn read_tokens(probed: &Probed) -> Result<Vec<Vec<ProbeRow>>, Error> {
-    let path = probed.folder.file(TOKENS);
-    let malformed = |error: csv::Error| Error::malformed(&path, "row", error.to_string());
-    let mut positions: Vec<Vec<ProbeRow>> = Vec::new();
-    for row in csv::Reader::from_path(&path).map_err(malformed)?.deserialize() {
-        let row: ProbeRow = row.map_err(malformed)?;
-        if row.prompt != 0 {
-            break;
-        }
-        match positions.last_mut() {
-            Some(ranked) if ranked[0].position == row.position => ranked.push(row),
-            _ => positions.push(vec![row]),
-        }
-    }
-    Ok(positions)
+fn positions(folder: &Folder, rows: &[&PositionRow]) -> Result<Vec<Position>, Error> {
+    let ranked: Vec<ProbeRow> = folder.read_rows(TOKENS)?;
+    let tokens = |position: usize| {
+        let here = |row: &&ProbeRow| row.prompt == 0 && row.position == position;
+        ranked.iter().filter(here).map(token).collect()
+    };
+    let position = |row: &&PositionRow| Position {
+        position: row.position,
+        entropy: Some(row.entropy.into()),
+        top: tokens(row.position),
+    };
+    Ok(rows.iter().map(position).collect())
 }
 
-fn cell(row: &ProbeRow) -> Cell {
-    let token = if row.token.is_empty() { row.token_id.to_string() } else { row.token.clone() };
-    Cell { token, probability: f64::from(row.prob) }
+fn token(row: &ProbeRow) -> Token {
+    Token { token: row.token.clone(), id: row.token_id, probability: row.prob.into() }
 }
 
-fn table(ranked: &[Vec<ProbeRow>]) -> Table {
-    let ranks = ranked.first().map_or(0, Vec::len);
+fn table(positions: &[Position]) -> Table {
+    let ranks = positions.first().map_or(0, |position| position.top.len());
     let heads = (1..=ranks).flat_map(|rank| [format!("token {rank}"), format!("p {rank}")]);
-    let row = |rows: &Vec<ProbeRow>| {
-        let cells = rows.iter().flat_map(|row| [cell(row).token, format!("{:.3}", row.prob)]);
-        std::iter::once(rows[0].position.to_string()).chain(cells).collect()
+    let row = |position: &Position| {
+        let tokens = position.top.iter();
+        let cells = tokens.flat_map(|t| [t.shown(), format!("{:.3}", t.probability)]);
+        std::iter::once(position.position.to_string()).chain(cells).collect()
     };
     Table {
         title: "Best tokens by position".to_string(),
         note: "Positions count from the first mask.".to_string(),
         columns: std::iter::once("position".to_string()).chain(heads).collect(),
-        rows: ranked.iter().map(row).collect(),
+        rows: positions.iter().map(row).collect(),
+        cell_notes: Vec::new(),
     }
 }

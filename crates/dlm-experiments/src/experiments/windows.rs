@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use dlm_probe::PositionRow;
 
-use super::measures::Measure;
-use crate::Spec;
+use super::{measures::Measure, probe_settings::ProbeSettings};
 
 /// The two windows that a shift is measured between.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +14,10 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// The windows of `masks` positions, as the spec cuts them; each at least one.
-    pub(super) fn new(spec: &Spec, masks: usize) -> Self {
+    /// The windows of `masks` positions, as the settings cut them; each at least one.
+    pub(super) fn new(settings: &ProbeSettings, masks: usize) -> Self {
         let share = |share: f64| ((masks as f64 * share).round() as usize).clamp(1, masks);
-        Self { near: 0..share(spec.near), far: masks - share(spec.far)..masks }
+        Self { near: 0..share(settings.near), far: masks - share(settings.far)..masks }
     }
 
     /// In words.

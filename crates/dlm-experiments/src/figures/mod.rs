@@ -11,8 +11,10 @@ mod heat_map;
 mod palette;
 mod panel;
 mod sheet;
+mod step_map;
 mod text;
 
 pub(crate) use curves::{Curve, Panel, Point, curves};
 pub(crate) use error::FigureError;
 pub(crate) use heat_map::{Cell, heat_map};
+pub(crate) use step_map::{SettledCell, SettledSample, step_map};

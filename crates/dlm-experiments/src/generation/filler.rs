@@ -1,6 +1,7 @@
 //! Canvases filled without a folder, for commands that keep what is made in their own way.
 
 use dlm_core::{Canvas, TokenId};
+use dlm_discrete::{Observer, Outcome};
 use dlm_rng::Key;
 use dlm_runtime::Model;
 
@@ -49,16 +50,32 @@ impl Filler {
         mut canvases: Vec<Canvas>,
         keys: &[Key],
     ) -> Result<Vec<Vec<TokenId>>, Error> {
+        self.run(model, &mut canvases, keys, &mut ())?;
+        let response = |canvas: &Canvas| {
+            canvas.response().iter().map(|&position| canvas.tokens()[position]).collect()
+        };
+        Ok(canvases.iter().map(response).collect())
+    }
+
+    /// Fills `canvases` in place, all together, with a key each, under the eyes of `observer`;
+    /// says what each cost.
+    ///
+    /// # Errors
+    ///
+    /// Where the network fails, or the observer stops.
+    pub(crate) fn run(
+        &self,
+        model: &mut Model,
+        canvases: &mut [Canvas],
+        keys: &[Key],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Outcome>, Error> {
         let work = Work {
             network: model,
             batch: canvases.len().max(1),
             frequencies: &self.frequencies,
             ends: &self.ends,
         };
-        self.sampler.fill(work, &mut canvases, keys, &mut ())?;
-        let response = |canvas: &Canvas| {
-            canvas.response().iter().map(|&position| canvas.tokens()[position]).collect()
-        };
-        Ok(canvases.iter().map(response).collect())
+        self.sampler.fill(work, canvases, keys, observer)
     }
 }

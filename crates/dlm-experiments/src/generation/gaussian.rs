@@ -58,7 +58,7 @@ impl GaussianSampler {
     }
 
     /// Noise levels from `t = 1` to data.
-    fn levels(&self, model: &Model) -> Result<Vec<Levels>, Error> {
+    pub(crate) fn levels(&self, model: &Model) -> Result<Vec<Levels>, Error> {
         let grid = Grid { steps: self.steps, spacing: self.spacing, end: End::CleanAfter(0.0) };
         let levels = grid.levels(&noise_schedule(model)?);
         let levels = levels.map_err(|error| Error::Argument(format!("--steps: {error}")))?;
@@ -135,7 +135,7 @@ impl GaussianSampler {
 }
 
 /// What stands around a canvas's gap.
-fn frame(canvas: &Canvas) -> Frame<'_> {
+pub(crate) fn frame(canvas: &Canvas) -> Frame<'_> {
     let (tokens, response) = (canvas.tokens(), canvas.response());
     let (start, length) = (response.first().copied().unwrap_or(0), response.len());
     Frame { before: &tokens[..start], after: &tokens[start + length..] }

@@ -31,7 +31,7 @@ use serde_json::json;
 
 pub(crate) use filler::Filler;
 pub use gaussian::GaussianSampler;
-pub(crate) use gaussian::noise_schedule;
+pub(crate) use gaussian::{frame, noise_schedule};
 pub use listener::Listener;
 pub use sample::SampleRow;
 pub(crate) use sample::Speech;
@@ -95,8 +95,7 @@ pub fn generate(
     let canvases = canvases(model, run)?;
     run.sampler.check(&canvases, model)?;
     let frequencies = run.sampler.frequencies(model)?;
-    let (description, files) = (model.description(), model.source().files()?);
-    let record = ModelRecord { description, files };
+    let record = ModelRecord::of(model)?;
     let inputs = inputs(run, &record)?;
     let id = digest::of_bytes(inputs.to_string().as_bytes());
     let refuse = |path: &Path| trace::refuse_others(path, &id, run.force);
@@ -115,7 +114,8 @@ pub fn generate(
     sample::put_in_order::<SampleRow>(&folder, SAMPLES)?;
     sample::put_in_order::<TimingRow>(&folder, TIMING)?;
     trace.map(Trace::finish).transpose()?;
-    let mut manifest = Manifest::new(began, run.seed, record, run.prompts.record(), inputs);
+    let mut manifest =
+        Manifest::new(began, run.seed, vec![record], Some(run.prompts.record()), inputs);
     manifest.wall_seconds = started.elapsed().as_secs_f64();
     folder.finish(manifest.clone(), &[SAMPLES, TIMING].map(String::from))?;
     Ok(Some(manifest))

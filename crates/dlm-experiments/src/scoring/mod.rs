@@ -7,7 +7,6 @@ use std::path::Path;
 
 use dlm_discrete::likelihood::Answer;
 use dlm_runtime::Model;
-use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,8 +16,8 @@ pub use method::{Method, MethodName};
 use crate::{
     Error, Folder, digest,
     folder::Opened,
-    loading::style,
     manifest::{Manifest, ModelRecord},
+    units,
 };
 
 /// Likelihoods, one row a prompt.
@@ -64,14 +63,13 @@ pub fn score(model: &mut Model, run: &ScoringRun, out: &Path) -> Result<Option<M
     let began = Manifest::now();
     let answers = run.answers.find(model)?;
     run.method.check(&answers, &run.answers.record().origin)?;
-    let description = model.description();
-    let files = model.source().files()?;
+    let record = ModelRecord::of(model)?;
     let inputs = json!({
         "program": digest::of_program()?,
-        "model": files,
-        "device": description.device,
-        "dtype": description.dtype,
-        "parametrisation": description.parametrisation,
+        "model": record.files,
+        "device": record.description.device,
+        "dtype": record.description.dtype,
+        "parametrisation": record.description.parametrisation,
         "prompts": run.answers.record().sha256,
         "count": answers.len(),
         "method": run.method.inputs(),
@@ -80,20 +78,13 @@ pub fn score(model: &mut Model, run: &ScoringRun, out: &Path) -> Result<Option<M
         Opened::UpToDate(_) => return Ok(None),
         Opened::Open(folder) => folder,
     };
-    let bar = ProgressBar::new(answers.len() as u64);
-    bar.set_style(style("score {wide_bar} {pos}/{len} prompts, {eta} left"));
-    bar.set_position(folder.units() as u64);
-    bar.reset_eta();
-    for (prompt, answer) in answers.iter().enumerate().skip(folder.units()) {
-        let row = row(model, run, prompt, answer)?;
+    units::fill(&mut folder, "score", answers.len(), |prompt, folder| {
+        let row = row(model, run, prompt, &answers[prompt])?;
         folder.append(SCORES, &[row])?;
-        folder.finish_unit(&[SCORES])?;
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let model = ModelRecord { description, files };
-    let seed = run.method.seed;
-    let mut manifest = Manifest::new(began, seed, model, run.answers.record(), inputs);
+        folder.finish_unit(&[SCORES])
+    })?;
+    let (seed, answers) = (run.method.seed, run.answers.record());
+    let mut manifest = Manifest::new(began, seed, vec![record], Some(answers), inputs);
     manifest.wall_seconds = started.elapsed().as_secs_f64();
     folder.finish(manifest.clone(), &[SCORES.to_string()])?;
     Ok(Some(manifest))

@@ -191,7 +191,7 @@ fn what_a_network_of_known_predictions_writes_is_judged_exactly() {
         let evaluation = texts();
         evaluation.run(model, "--samples 2 --gen-length 10");
         let (samples, measures) = (evaluation.samples(), evaluation.measures());
-        assert_eq!(samples.len(), 4);
+        assert_eq!(samples.len(), 6);
         let written: Vec<_> = samples.iter().filter(|row| row.author == Author::Model).collect();
         for row in &written {
             assert_eq!((&row.token_ids, row.tokens, row.ended), (&listed("eeeeeeeeee"), 10, false));
@@ -200,6 +200,7 @@ fn what_a_network_of_known_predictions_writes_is_judged_exactly() {
         for (measure, expected) in [
             ("generative perplexity", nats('e', false).exp()),
             ("unigram entropy of samples", 0.0),
+            ("bigram entropy of samples", 0.0),
             ("distinct-2 of samples", 1.0 / 9.0),
             ("distinct-3 of samples", 1.0 / 8.0),
             ("rep-4 of samples", 6.0 / 7.0),
@@ -217,6 +218,12 @@ fn what_a_network_of_known_predictions_writes_is_judged_exactly() {
         assert_eq!(references, ["because.", "he is the "].map(listed));
         let nats = TEXTS[..2].iter().map(|(_, text)| expected(text, false, |j| j < 10).0);
         near(measures["perplexity of references"].value.unwrap(), (nats.sum::<f64>() / 18.0).exp());
+        let unordered = samples.iter().filter(|row| row.author == Author::Unigram);
+        let unordered: Vec<f64> = unordered.map(|row| row.nats / row.tokens as f64).collect();
+        let lead = unordered.iter().sum::<f64>() / 2.0 - self::nats('e', false);
+        let lacked = &measures["nats per token that samples lack of unigram text"];
+        near(lacked.value.unwrap(), lead);
+        near(measures["length of unigram text"].value.unwrap(), 10.0);
     }
 }
 

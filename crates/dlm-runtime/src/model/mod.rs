@@ -35,6 +35,19 @@ pub struct LoadOptions {
     pub parametrisation: Option<Parametrisation>,
 }
 
+impl LoadOptions {
+    /// The device and the numbers that these options come to on this machine: `cpu` or
+    /// `cuda:n`, `f32` or `bf16`.
+    ///
+    /// # Errors
+    ///
+    /// Where the device is not there.
+    pub fn resolved(&self) -> Result<(String, &'static str), Error> {
+        let device = self.device.resolve()?;
+        Ok((device_name(device), kind_name(self.dtype.resolve(device))))
+    }
+}
+
 /// A diffusion language model on a device.
 ///
 /// As a [`MaskPredictor`] it answers for masked positions; with the causal base of

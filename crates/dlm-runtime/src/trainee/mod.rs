@@ -303,7 +303,10 @@ impl Trainee {
     ///
     /// Where a file cannot be written.
     pub fn save(&self, values: &Tensor, folder: &Path) -> Result<(), Error> {
-        peft::save(values, &self.slots, &self.plan, &self.source, folder)
+        peft::save(values, &self.slots, &self.plan, &self.source, folder)?;
+        // Rare enough to cost nothing.
+        crate::processor::return_freed_memory();
+        Ok(())
     }
 }
 

@@ -9,5 +9,6 @@ mod exactness;
 mod goldens;
 mod hand;
 mod model;
+mod resuming;
 mod settling;
 mod stability;

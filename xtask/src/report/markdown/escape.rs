@@ -73,19 +73,6 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     out
 }
 
-/// A relative link's target: whatever might end it early is escaped.
-pub(super) fn target(path: &str) -> String {
-    let mut out = String::new();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,10 +104,5 @@ mod tests {
     fn code_cannot_be_closed_from_within() {
         assert_eq!(code("a"), "```text\na\n```");
         assert!(code("```\nb").starts_with("````text\n"));
-    }
-
-    #[test]
-    fn a_target_ends_where_it_should() {
-        assert_eq!(target("a b/c).svg"), "a%20b/c%29.svg");
     }
 }

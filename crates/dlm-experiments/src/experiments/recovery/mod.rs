@@ -1,0 +1,9 @@
+//! What can be recovered of texts whose tokens are hidden, position by position.
+
+mod hiding;
+mod loss;
+mod texts;
+
+pub(super) use hiding::{Hidden, distances, missing};
+pub(super) use loss::{Level, at_time, lost, mean, spread, steepest, time_of_half};
+pub(super) use texts::{KnownText, known_texts};
