@@ -95,8 +95,10 @@ impl Caption {
                 }));
             }
         }
-        folder.write_rows(&data, &rows)?;
-        self.drawn(folder, svg, FigureKind::Curves, Some(data))
+        // Curves without a point have no table.
+        let data = (!rows.is_empty()).then_some(data);
+        data.iter().try_for_each(|data| folder.write_rows(data, &rows))?;
+        self.drawn(folder, svg, FigureKind::Curves, data)
     }
 
     /// Writes the best tokens at every position, as a drawing and in full.

@@ -35,10 +35,7 @@ fn row(entry: &Entry) -> Markup {
         tr {
             th scope="row" { a href=(link(entry)) { (entry.id) } }
             td {
-                @if let Some(summary) = summary {
-                    (summary.claim)
-                    span.feeds { (summary.feeds) }
-                }
+                @if let Some(summary) = summary { (summary.claim) }
             }
             td { (verdict::badge(entry)) }
         }
