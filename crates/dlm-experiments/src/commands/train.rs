@@ -16,6 +16,9 @@ pub struct TrainArguments {
     /// Folder or hub id of the base, a causal model in the Llama layout.
     #[arg(long, value_name = "DIR|HUB_ID")]
     pub model: String,
+    /// Adapter to go on from, of the same family and rank; fresh updates if absent.
+    #[arg(long, value_name = "DIR")]
+    pub start: Option<PathBuf>,
     /// How to train: a recipe in TOML.
     #[arg(long, value_name = "FILE.toml")]
     pub recipe: PathBuf,
@@ -45,6 +48,7 @@ pub struct TrainArguments {
 pub fn train(arguments: &TrainArguments, say: &mut dyn FnMut(&str)) -> Result<String, Error> {
     let run = TrainingRun {
         model: arguments.model.clone(),
+        start: arguments.start.clone(),
         recipe: arguments.recipe.clone(),
         data: arguments.data.iter().map(|given| data_file(given)).collect::<Result<_, _>>()?,
         compute: arguments.compute,

@@ -24,6 +24,8 @@ use record::{DataRecord, TrainingRecord};
 pub struct TrainingRun {
     /// Folder or hub id of the base.
     pub model: String,
+    /// An adapter of the same recipe to go on from, in place of fresh updates.
+    pub start: Option<PathBuf>,
     /// The recipe, in TOML.
     pub recipe: PathBuf,
     /// The texts.
@@ -46,7 +48,7 @@ pub fn train(run: &TrainingRun, out: &Path, say: &mut dyn FnMut(&str)) -> Result
     let (began, started) = (Manifest::now(), Instant::now());
     let recipe = read_recipe(&run.recipe)?;
     dlm_runtime::set_threads(run.compute.threads);
-    let source = loading::find(&run.model, None)?;
+    let source = loading::find(&run.model, run.start.as_deref())?;
     let files = source.files()?;
     let (device, dtype) = (run.compute.device, run.compute.dtype);
     let plan = recipe.objective.plan(&recipe);

@@ -30,7 +30,7 @@ pub(super) struct TrainingRecord {
     pub(super) dtype: String,
     /// What the user called the base.
     pub(super) base: String,
-    /// The base's files, hashed.
+    /// The base's files and those of the adapter that it went on from, hashed.
     pub(super) base_files: Vec<ModelFile>,
     /// The texts.
     pub(super) data: Vec<DataRecord>,

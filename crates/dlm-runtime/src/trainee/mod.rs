@@ -64,14 +64,14 @@ pub struct Trainee {
 }
 
 impl Trainee {
-    /// The base of `source` and fresh updates: `A` uniform in `±1/√in` drawn from `key`, as
-    /// Kaiming's rule with PEFT's `a = √5` gives, `B = 0`, so that training starts from the
-    /// base itself.
+    /// The base of `source` with its adapter's updates, or with fresh ones where it has none:
+    /// `A` uniform in `±1/√in` drawn from `key`, as Kaiming's rule with PEFT's `a = √5` gives,
+    /// `B = 0`, so that training starts from the base itself.
     ///
     /// # Errors
     ///
-    /// Where the checkpoint is none of the Llama layout, a file is missing or malformed, or
-    /// a row to be trained is no token.
+    /// Where the checkpoint is none of the Llama layout, a file is missing or malformed, a row
+    /// to be trained is no token, or the adapter is of another plan or base.
     pub fn load(
         source: Source,
         device: DeviceChoice,
@@ -98,7 +98,11 @@ impl Trainee {
         }
         let Start { slots, values } = Start::new(&decoder, shape.width, &plan, key)?;
         let vectors = plan.latent.then(|| TokenVectors::of(&decoder.embedding)).transpose()?;
-        let theta = slots::join(&values, device)?.f_set_requires_grad(true)?;
+        let theta = match &source.adapter {
+            Some(folder) => peft::load(&slots, &plan, folder, device)?,
+            None => slots::join(&values, device)?,
+        };
+        let theta = theta.f_set_requires_grad(true)?;
         let mut trainee = Self {
             decoder,
             shape,

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use serde_json::json;
-use tch::{Kind, Tensor};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
 
 use super::{Plan, Slot, slots};
 use crate::{
     Error, Source,
-    checkpoint::{ADAPTER_FILES, LATENT_INPUT},
+    checkpoint::{ADAPTER_FILES, Config, LATENT_INPUT, Loader, Weights},
 };
 
 /// What PEFT calls trained rows of the input embedding.
@@ -39,10 +39,6 @@ pub(super) fn save(
     if !beside.is_empty() {
         Tensor::write_safetensors(&beside, folder.join(LATENT_INPUT))?;
     }
-    let rows = match plan.rows.is_empty() {
-        true => json!(null),
-        false => json!({ "embed_tokens": plan.rows }),
-    };
     let config = json!({
         "base_model_name_or_path": source.id,
         "bias": "none",
@@ -60,10 +56,52 @@ pub(super) fn save(
             "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"
         ],
         "task_type": "CAUSAL_LM",
-        "trainable_token_indices": rows,
+        "trainable_token_indices": trained_rows(plan),
         "use_dora": false,
         "use_rslora": false,
     });
     let text = format!("{config:#}\n");
     write(&folder.join(ADAPTER_FILES[0]), text.into_bytes())
+}
+
+/// The row of numbers that [`save`] wrote into `folder`, on `device`.
+///
+/// # Errors
+///
+/// Where the adapter is of another plan or another base; the message names every tensor that
+/// does not fit.
+pub(super) fn load(
+    slots: &[Slot],
+    plan: &Plan,
+    folder: &Path,
+    device: Device,
+) -> Result<Tensor, Error> {
+    let config = Config::read(&folder.join(ADAPTER_FILES[0]))?;
+    let expect = |field: &str, fits: bool, wanted: String| match fits {
+        true => Ok(()),
+        false => Err(config.complaint(field, format!("should be {wanted}, as what is trained"))),
+    };
+    expect("r", config.size("r")? == plan.rank, plan.rank.to_string())?;
+    let alpha = config.positive_or("lora_alpha", 1.0)?;
+    expect("lora_alpha", alpha == plan.alpha, plan.alpha.to_string())?;
+    let (field, rows) = ("trainable_token_indices", trained_rows(plan));
+    expect(field, config.get(field).unwrap_or(&Value::Null) == &rows, rows.to_string())?;
+    let mut files = vec![folder.join(ADAPTER_FILES[1])];
+    if plan.latent {
+        files.push(folder.join(LATENT_INPUT));
+    }
+    let weights = Weights::open(&files)?;
+    let loader = Loader::new(&weights, None, device, Kind::Float);
+    let tensors = slots.iter().map(|slot| loader.tensor(&slot.name, &slot.shape));
+    let tensors = tensors.collect::<Result<Vec<_>, Error>>()?;
+    loader.finish()?;
+    slots::join(&tensors, device)
+}
+
+/// How PEFT's configuration names the trained rows of the input embedding.
+fn trained_rows(plan: &Plan) -> Value {
+    match plan.rows.is_empty() {
+        true => Value::Null,
+        false => json!({ "embed_tokens": plan.rows }),
+    }
 }

@@ -34,11 +34,18 @@ pub(crate) fn base() -> PathBuf {
 
 /// The tiny base as `recipe` trains it.
 pub(crate) fn trainee(recipe: &Recipe) -> Trainee {
-    let id = "llama-tiny".to_string();
-    let source = Source { id, revision: None, folder: base(), adapter: None };
+    trainee_from(recipe, None).unwrap()
+}
+
+/// The same, going on from an adapter.
+pub(crate) fn trainee_from(
+    recipe: &Recipe,
+    adapter: Option<PathBuf>,
+) -> Result<Trainee, dlm_runtime::Error> {
+    let source = Source { id: "llama-tiny".into(), revision: None, folder: base(), adapter };
     let plan = recipe.objective.plan(recipe);
     dlm_runtime::set_threads(Some(1));
-    Trainee::load(source, DeviceChoice::Cpu, DtypeChoice::F32, plan, Key::new(5)).unwrap()
+    Trainee::load(source, DeviceChoice::Cpu, DtypeChoice::F32, plan, Key::new(5))
 }
 
 /// Moves θ somewhere: where every `B` is zero, no `A` has a gradient.

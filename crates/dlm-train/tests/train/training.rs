@@ -218,6 +218,50 @@ fn the_adapter_is_the_network_that_was_trained() {
 }
 
 #[test]
+fn a_training_goes_on_from_an_adapter() {
+    for objective in [MASKED, GAUSSIAN] {
+        let (recipe, texts) = (recipe(objective, 10), texts(9, 4));
+        let folder = tempfile::tempdir().unwrap();
+        train(&recipe, &texts, folder.path(), 99, &mut Vec::new()).unwrap();
+        let saved = averaged(&recipe, folder.path()).parameters().detach();
+        let adapter = folder.path().join("adapter");
+        let begun = support::trainee_from(&recipe, Some(adapter)).unwrap();
+        // The file holds bf16, which keeps eight bits.
+        let moved = (begun.parameters() - &saved).abs() - saved.abs() / 256.0;
+        assert!(moved.max().double_value(&[]) <= 0.0, "{objective}");
+        assert!(begun.parameters().requires_grad());
+    }
+}
+
+#[test]
+fn an_adapter_that_does_not_fit_is_refused_and_the_misfit_named() {
+    let (mut recipe, texts) = (recipe(MASKED, 2), texts(9, 4));
+    let folder = tempfile::tempdir().unwrap();
+    train(&recipe, &texts, folder.path(), 99, &mut Vec::new()).unwrap();
+    let adapter = folder.path().join("adapter");
+    let refused = |recipe: &Recipe| {
+        let begun = support::trainee_from(recipe, Some(adapter.clone()));
+        begun.err().expect("a misfit").to_string()
+    };
+    let gaussian = support::recipe(GAUSSIAN, 2);
+    assert!(refused(&gaussian).contains("trainable_token_indices"), "{}", refused(&gaussian));
+    recipe.rank = 5;
+    assert!(refused(&recipe).contains("adapter_config.json: r: should be 5"));
+    recipe.rank = 4;
+    recipe.alpha = 9.0;
+    assert!(refused(&recipe).contains("lora_alpha: should be 9"));
+    recipe.alpha = 8.0;
+    // As an adapter of a base with other sizes would have it.
+    let path = adapter.join("adapter_model.safetensors");
+    let mut tensors = tch::Tensor::read_safetensors(&path).unwrap();
+    let (first, last) = (tensors[0].0.clone(), tensors.pop().unwrap().0);
+    tensors[0].1 = tensors[0].1.narrow(0, 0, 1);
+    tch::Tensor::write_safetensors(&tensors, &path).unwrap();
+    let told = refused(&recipe);
+    assert!(told.contains(&first) && told.contains(&format!("{last} [")), "{told}");
+}
+
+#[test]
 fn other_inputs_are_refused_and_named() {
     let texts = texts(9, 4);
     let folder = tempfile::tempdir().unwrap();
