@@ -119,8 +119,8 @@ pub(crate) struct CorpusArgs {
 /// Train the default model's adapters.
 ///
 /// Sets up what is missing, makes the corpus, lets the base answer its prompts,
-/// and trains on the answers: about an hour and a half for these on two cores,
-/// then three hours for the masked adapter and as much for the Gaussian one. It
+/// and trains on the answers: on two cores about an hour and a half for these,
+/// then five hours for the masked adapter and as much for the Gaussian one. It
 /// may be stopped at any time; the same command goes on from the last
 /// checkpoint. Each adapter lies in OUT/SCALE/FAMILY/adapter in the end.
 #[derive(Args)]

@@ -1,6 +1,8 @@
 //! Trains the default model's adapters: `cargo xtask train`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 
 use clap::ValueEnum;
 
@@ -9,14 +11,16 @@ use crate::setup::default_model;
 use crate::steps::{Outcome, Steps, program};
 use crate::workspace::Workspace;
 
-/// The base's own answers that are generated to learn from, in tokens.
-const DISTILLED_TOKENS: &str = "3300000";
+/// Programs that share the prompts and answer them side by side. A step of generation is many
+/// small operations, and two of them at a time keep two cores busier than one on both does.
+const PARTS: usize = 2;
+
+/// The base's own answers that each part generates to learn from, in tokens; on a GPU's scale
+/// every prompt is answered.
+const TOKENS_OF_A_PART: &str = "1560000";
 
 /// Seed of these answers.
 const DISTILLED_SEED: &str = "6";
-
-/// The share of the instruction pairs that an epoch reads; the answers are read whole.
-const PAIRS_SHARE: &str = "0.15";
 
 /// What a base is made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,25 +57,29 @@ pub(crate) struct Wish<'a> {
 pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
     let model = default_model(workspace);
     let corpus = workspace.corpus();
-    let file = |name: &str| corpus.join(name);
     let mut steps = Steps::default();
-    steps.run("distill", || {
+    let answers = |part: usize| corpus.join(format!("distilled-{part}.jsonl"));
+    let threads = (thread::available_parallelism().map_or(1, usize::from) / PARTS).max(1);
+    let distill = |part: usize| {
         let mut command = workspace.command(dlm);
-        command.args(["distill", "--dtype", "bf16", "--seed", DISTILLED_SEED]);
-        command.args(["--limit-tokens", DISTILLED_TOKENS, "--model"]).arg(&model);
-        command.arg("--prompts").arg(file("prompts.jsonl"));
-        command.arg("--out").arg(file("distilled.jsonl"));
-        program(&mut command)
-    });
+        command.args(["distill", "--seed", DISTILLED_SEED]);
+        command.args(["--part", &format!("{part}/{PARTS}"), "--threads", &threads.to_string()]);
+        if wish.scale != Scale::Full {
+            command.args(["--limit-tokens", TOKENS_OF_A_PART]);
+        }
+        command.arg("--model").arg(&model).arg("--prompts").arg(corpus.join("prompts.jsonl"));
+        command.arg("--out").arg(answers(part));
+        command
+    };
+    steps.run("distill", || side_by_side((1..=PARTS).map(distill)));
     for family in wish.families {
         if steps.done().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_))) {
             break;
         }
         steps.run(family.name(), || {
             let mut command = workspace.command(dlm);
-            command.args(["train", "--dtype", "bf16", "--recipe", &family.recipe(wish.scale)]);
-            command.arg("--model").arg(&model).arg("--data").arg(file("distilled.jsonl"));
-            command.arg(format!("{}={PAIRS_SHARE}", file("pairs.jsonl").display()));
+            command.args(["train", "--recipe", &family.recipe(wish.scale)]);
+            command.arg("--model").arg(&model).arg("--data").args((1..=PARTS).map(answers));
             if let Some(minutes) = wish.minutes {
                 command.args(["--minutes", &minutes.to_string()]);
             }
@@ -80,6 +88,19 @@ pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
         });
     }
     steps
+}
+
+/// Runs programs at the same time; fails where one does.
+fn side_by_side(commands: impl Iterator<Item = Command>) -> Outcome {
+    let outcomes = thread::scope(|scope| {
+        let begin = |mut command: Command| scope.spawn(move || program(&mut command));
+        let running: Vec<_> = commands.map(begin).collect();
+        let end = |thread: thread::ScopedJoinHandle<'_, Outcome>| {
+            thread.join().unwrap_or_else(|_| Outcome::Failed("a thread panicked".to_string()))
+        };
+        running.into_iter().map(end).collect::<Vec<_>>()
+    });
+    outcomes.into_iter().find(|outcome| *outcome != Outcome::Passed).unwrap_or(Outcome::Passed)
 }
 
 #[cfg(test)]
@@ -94,7 +115,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dlm = root.path().join("dlm");
         let script =
-            format!("#!/bin/sh\necho \"$@\" >> calls\ncase \"$*\" in {bad}*) exit 1;; esac\n");
+            format!("#!/bin/sh\necho \"$@\" >> calls\ncase \"$*\" in \"{bad}\"*) exit 1;; esac\n");
         fs::write(&dlm, script).unwrap();
         fs::set_permissions(&dlm, fs::Permissions::from_mode(0o755)).unwrap();
         let workspace = Workspace { root: root.path().to_path_buf() };
@@ -110,18 +131,24 @@ mod tests {
     fn answers_come_first_and_each_family_has_its_recipe_and_folder() {
         let (calls, failed) = trained("nothing", Some(9.5));
         assert_eq!(failed, [""; 0]);
-        assert!(calls[0].starts_with("distill ") && calls[0].ends_with("distilled.jsonl"));
-        for (call, family) in calls[1..].iter().zip(["masked", "gaussian"]) {
+        let (mut answers, trainings) = (calls[..PARTS].to_vec(), &calls[PARTS..]);
+        answers.sort();
+        for (part, call) in (1..).zip(&answers) {
+            assert!(call.starts_with("distill ") && call.contains(&format!("--part {part}/2")));
+            assert!(call.ends_with(&format!("distilled-{part}.jsonl")), "{call}");
+        }
+        for (call, family) in trainings.iter().zip(["masked", "gaussian"]) {
             assert!(call.contains(&format!("--recipe data/recipes/{family}-full.toml")), "{call}");
-            assert!(call.contains("pairs.jsonl=0.15 --minutes 9.5"), "{call}");
+            assert!(call.contains("distilled-1.jsonl "), "{call}");
+            assert!(call.contains("distilled-2.jsonl --minutes 9.5"), "{call}");
             assert!(call.ends_with(&format!("--out out/full/{family}")), "{call}");
         }
-        assert_eq!(calls.len(), 3);
+        assert_eq!(trainings.len(), 2);
     }
 
     #[test]
-    fn nothing_is_trained_without_answers() {
-        let (calls, failed) = trained("distill", None);
-        assert_eq!((calls.len(), failed), (1, vec!["distill".to_string()]));
+    fn nothing_is_trained_where_one_part_of_the_answers_failed() {
+        let (calls, failed) = trained("distill --seed 6 --part 2", None);
+        assert_eq!((calls.len(), failed), (PARTS, vec!["distill".to_string()]));
     }
 }

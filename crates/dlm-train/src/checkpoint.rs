@@ -15,8 +15,9 @@ use tch::{Device, Tensor};
 
 use crate::{Error, optimiser::Momentum, order::Place};
 
-/// Numbers of each row that one file holds: four rows of f32 are 16 MiB together.
-const NUMBERS: i64 = 1 << 20;
+/// Numbers of each row that one file holds: four rows of f32 and what names them are below
+/// 16 MiB together.
+const NUMBERS: i64 = 1_000_000;
 
 /// The rows by name.
 const ROWS: [&str; 4] = ["theta", "m", "v", "average"];
@@ -90,10 +91,15 @@ impl State {
         device: Device,
     ) -> Result<Option<(Self, Tensor, Momentum)>, Error> {
         let [whole, _, old] = names(folder);
-        // Both names are missing only before the first checkpoint.
-        let Some(from) = [whole, old].into_iter().find(|path| path.exists()) else {
+        // Whoever was killed between two renamings left the checkpoint before under this
+        // name, and the next one to save would take it away.
+        if !whole.exists() && old.exists() {
+            fs::rename(&old, &whole).map_err(Error::write(&old))?;
+        }
+        let from = whole;
+        if !from.exists() {
             return Ok(None);
-        };
+        }
         let path = from.join("state.json");
         let bytes = fs::read(&path).map_err(Error::read(&path))?;
         let state: Self = serde_json::from_slice(&bytes).map_err(|error| {

@@ -70,7 +70,7 @@ pub(crate) struct Curve {
 
 impl Curve {
     /// Opens the file with the rows that are true after `steps` steps and no later ones,
-    /// which a resumed training writes again.
+    /// which a resumed training writes again; a training that begins writes all of them.
     pub(crate) fn open<R: Row>(path: &Path, steps: u64) -> Result<Self, Error> {
         let mut kept = Vec::new();
         if path.exists() {
@@ -78,7 +78,7 @@ impl Curve {
             for row in reader.deserialize() {
                 // A last line that was cut off is one of the later ones.
                 let Ok(row): Result<R, _> = row else { break };
-                kept.extend((row.steps() <= steps).then_some(row));
+                kept.extend((0 < steps && row.steps() <= steps).then_some(row));
             }
         }
         let part = path.with_extension("part");

@@ -77,15 +77,19 @@ pub(crate) fn cross_entropy(
             let piece = |x: &Tensor| x.f_narrow(0, start, size);
             let wanted = piece(targets)?.f_unsqueeze(1)?;
             let logits = head.logits(hidden, start, size)?;
-            hits.push(logits.f_argmax(1, true)?.f_eq_tensor(&wanted)?);
-            let mut p = logits.f_log_softmax(1, None::<Kind>)?;
-            losses.push(p.f_gather(1, &wanted, false)?.f_neg()?);
+            let largest = logits.f_amax([1i64].as_slice(), true)?;
+            let given = logits.f_gather(1, &wanted, false)?;
+            hits.push(given.f_eq_tensor(&largest)?);
+            let mut p = logits.f_softmax(1, None::<Kind>)?;
+            // ln Σ exp(l) off the largest, as `p` of it says: one pass over the vocabulary less.
+            let sum = largest.f_sub(&p.f_amax([1i64].as_slice(), true)?.f_log_()?)?;
+            losses.push(sum.f_sub(&given)?);
             if wants_gradient {
-                p = p.f_exp_()?;
                 let ones = wanted.f_ones_like()?.f_to_kind(Kind::Float)?.f_neg()?;
                 p = p.f_scatter_add_(1, &wanted, &ones)?;
-                p = p.f_mul_(&piece(weights)?.f_unsqueeze(1)?)?;
-                gradients.push(p.f_to_kind(head.weight.kind())?.f_matmul(head.weight)?);
+                let gradient = p.f_to_kind(head.weight.kind())?.f_matmul(head.weight)?;
+                let weight = piece(weights)?.f_unsqueeze(1)?.f_to_kind(head.weight.kind())?;
+                gradients.push(gradient.f_mul(&weight)?);
             }
         }
         Ok::<_, Error>(())

@@ -29,7 +29,8 @@ pub struct AdamW {
     pub warm_up: u64,
     /// How the rate falls.
     pub fall: Fall,
-    /// Share of the old in the running average of θ, in `[0, 1)`; 0 keeps none.
+    /// Share of the old in the running average of θ, in `[0, 1)`; 0 keeps none. After `k`
+    /// steps it is at most `k/(10 + k)`.
     pub average: f64,
 }
 
@@ -41,7 +42,7 @@ pub enum Fall {
     Constant,
     /// Constant for the first half of the steps, then straight to 0.
     Linear,
-    /// Half a cosine from the first step after the warm-up to the last.
+    /// Half a cosine from the first step, warm-up and all, to the last.
     Cosine,
 }
 
@@ -141,5 +142,77 @@ impl Momentum {
             self.average = self.average.f_mul_scalar_(keep)?.f_add_(&fresh)?;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-6 * expected.abs().max(1e-3), "{found} {expected}");
+    }
+
+    #[test]
+    fn rates_rise_and_fall_as_they_are_described() {
+        let rule = |fall| AdamW { rate: 0.5, warm_up: 10, fall, ..AdamW::default() };
+        for fall in [Fall::Constant, Fall::Linear] {
+            close(rule(fall).rate_at(0, 100), 0.05);
+            close(rule(fall).rate_at(9, 100), 0.5);
+            close(rule(fall).rate_at(50, 100), 0.5);
+        }
+        close(rule(Fall::Constant).rate_at(99, 100), 0.5);
+        close(rule(Fall::Linear).rate_at(75, 100), 0.25);
+        close(rule(Fall::Linear).rate_at(99, 100), 0.01);
+        close(rule(Fall::Cosine).rate_at(25, 100), 0.25 * (1.0 + 0.5f64.sqrt()));
+        close(rule(Fall::Cosine).rate_at(50, 100), 0.25);
+        close(
+            rule(Fall::Cosine).rate_at(4, 100),
+            0.125 * (1.0 + (0.04 * std::f64::consts::PI).cos()),
+        );
+        close(AdamW { warm_up: 0, ..rule(Fall::Constant) }.rate_at(0, 100), 0.5);
+    }
+
+    /// The formula of [`AdamW`] on one number, in f64.
+    fn by_hand(rule: &AdamW, start: f64, gradients: &[f64], rate: f64) -> (f64, f64) {
+        let ([first, second], mut theta) = (rule.betas, start);
+        let (mut m, mut v, mut average) = (0.0, 0.0, start);
+        for (k, gradient) in (1..).zip(gradients) {
+            let g = gradient * (rule.clip / gradient.abs()).min(1.0);
+            m = first * m + (1.0 - first) * g;
+            v = second * v + (1.0 - second) * g * g;
+            let (m, v) = (m / (1.0 - first.powi(k)), v / (1.0 - second.powi(k)));
+            theta -= rate * (m / (v.sqrt() + rule.eps) + rule.decay * theta);
+            let keep = rule.average.min(f64::from(k) / (10.0 + f64::from(k)));
+            average = keep * average + (1.0 - keep) * theta;
+        }
+        (theta, average)
+    }
+
+    #[test]
+    fn a_step_is_the_formula_with_clipping_decay_and_average() {
+        let rule = AdamW { clip: 1.5, decay: 0.1, average: 0.2, eps: 1e-3, ..AdamW::default() };
+        let (start, gradients, rate) = (2.0, [0.5, -4.0, 1.0, 0.25], 0.05);
+        let theta = Tensor::from_slice(&[start as f32]).set_requires_grad(true);
+        let mut momentum = Momentum::new(&theta).unwrap();
+        for gradient in gradients {
+            let norm = f64::abs(gradient);
+            let gradient = Tensor::from_slice(&[gradient as f32]);
+            momentum.step(&rule, &theta, &gradient, norm, rate).unwrap();
+        }
+        let (expected, average) = by_hand(&rule, start, &gradients, rate);
+        close(theta.double_value(&[0]), expected);
+        close(momentum.average.double_value(&[0]), average);
+    }
+
+    #[test]
+    fn decay_shrinks_what_has_no_gradient_and_nothing_else_does() {
+        for decay in [0.0, 0.5] {
+            let rule = AdamW { decay, ..AdamW::default() };
+            let theta = Tensor::from_slice(&[3.0f32]);
+            let mut momentum = Momentum::new(&theta).unwrap();
+            momentum.step(&rule, &theta, &theta.zeros_like(), 0.0, 0.1).unwrap();
+            close(theta.double_value(&[0]), 3.0 * (1.0 - 0.1 * decay));
+        }
     }
 }

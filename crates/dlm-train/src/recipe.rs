@@ -11,7 +11,9 @@ pub struct Recipe {
     /// Seed of all randomness.
     #[serde(default)]
     pub seed: u64,
-    /// Tokens to train on, prompts and fillings counted: as many steps as hold them.
+    /// Tokens to train on, prompts and fillings counted: as many steps as would hold them if
+    /// every step were full. Texts leave some room at a step's end, so about one token in
+    /// twenty-five fewer is read.
     pub tokens: u64,
     /// Rank `r` of the updates, at least 1.
     #[serde(default = "Recipe::rank")]

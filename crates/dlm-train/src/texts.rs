@@ -6,6 +6,7 @@ use dlm_core::TokenId;
 use dlm_runtime::TextCodec;
 use rayon::prelude::*;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -104,6 +105,22 @@ impl Texts {
         }
         let sha256 = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { train, shares, held_out, sha256 })
+    }
+
+    /// How long the answers are that are learned: how many there are, how many of them
+    /// `ended`, and their lengths in tokens at percentiles 0 to 100, of the shortest first.
+    /// An answer that was cut off counts as long as it is.
+    pub(crate) fn answer_lengths(&self) -> Value {
+        let mut lengths: Vec<usize> = self.train.iter().map(|text| text.answer.len()).collect();
+        lengths.sort_unstable();
+        let last = lengths.len().saturating_sub(1);
+        let at = |percent: usize| lengths.get((percent * last).div_ceil(100)).copied();
+        json!({
+            "answers": lengths.len(),
+            "ended": self.train.iter().filter(|text| text.ended).count(),
+            "unit": "tokens of the base's tokenizer; an answer that was cut off counts as it is",
+            "percentiles": (0..=100).filter_map(at).collect::<Vec<_>>(),
+        })
     }
 }
 

@@ -95,6 +95,10 @@ impl Training<'_> {
             State::forget(&self.folder)?;
         }
         let (mut state, mut momentum) = self.open(trainee, watch)?;
+        if 0 < state.steps {
+            // A program that was killed while it wrote the adapter left a part of it.
+            self.write_adapter(trainee, &momentum)?;
+        }
         let path = |name: &str| self.folder.join(name);
         let mut curve = Curve::open::<StepRow>(&path("curve.csv"), state.steps)?;
         let mut measured = Curve::open::<ValidationRow>(&path("validation.csv"), state.steps)?;
@@ -266,13 +270,22 @@ impl Training<'_> {
     ) -> Result<(), Error> {
         state.save(trainee.parameters(), momentum, &self.folder)?;
         *kept = state.steps;
-        let adapter = self.folder.join("adapter");
-        trainee.save(&momentum.average, &adapter)?;
-        let path = adapter.join("diffusion_config.json");
-        let text = format!("{:#}\n", self.recipe.objective.config(self.end));
-        fs::write(&path, text).map_err(Error::write(&path))?;
+        self.write_adapter(trainee, momentum)?;
         watch(&Event::Saved(state.steps));
         Ok(())
+    }
+
+    /// Writes the averaged parameters as an adapter, with what a loader and a reader of
+    /// results have to know of it.
+    fn write_adapter(&self, trainee: &Trainee, momentum: &Momentum) -> Result<(), Error> {
+        let adapter = self.folder.join("adapter");
+        trainee.save(&momentum.average, &adapter)?;
+        let write = |name: &str, value: Value| {
+            let path = adapter.join(name);
+            fs::write(&path, format!("{value:#}\n")).map_err(Error::write(&path))
+        };
+        write("diffusion_config.json", self.recipe.objective.config(self.end))?;
+        write("answer_lengths.json", self.texts.answer_lengths())
     }
 }
 

@@ -98,8 +98,13 @@ pub(crate) struct SwiGlu {
 impl SwiGlu {
     /// `x [rows, width]` to the same shape.
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor, Error> {
-        let gate = self.gate.apply(x)?.f_silu_()?.f_mul_(&self.up.apply(x)?)?;
-        self.down.apply(&gate)
+        let (mut gate, up) = (self.gate.apply(x)?, self.up.apply(x)?);
+        let gated = match gate.requires_grad() {
+            // A gradient needs what stood there, and in place it would be copied first.
+            true => gate.f_silu()?.f_mul(&up)?,
+            false => gate.f_silu_()?.f_mul_(&up)?,
+        };
+        self.down.apply(&gated)
     }
 
     /// Its three products, as `(in, out)`.

@@ -29,10 +29,14 @@ impl Rotary {
     /// Turns `x`, `[tokens, heads, d]`.
     pub(crate) fn turn(&self, x: &Tensor) -> Result<Tensor, Error> {
         let wide = x.f_to_kind(Kind::Float)?;
-        let a = wide.f_narrow(-1, 0, self.half)?;
-        let b = wide.f_narrow(-1, self.half, self.half)?;
-        let turned_a = a.f_mul(&self.cos)?.f_addcmul_(&b, &self.sin.f_neg()?)?;
-        let turned_b = b.f_mul(&self.cos)?.f_addcmul_(&a, &self.sin)?;
+        // One cut: its gradient is put together once, where two would each be filled with zeros.
+        let halves = wide.f_split(self.half, -1)?;
+        let [a, b] = halves.as_slice() else {
+            let width = wide.size().last().copied().unwrap_or(0);
+            return Err(Error::Ask(format!("a head of {width} numbers has no two equal halves")));
+        };
+        let turned_a = a.f_mul(&self.cos)?.f_addcmul_(b, &self.sin.f_neg()?)?;
+        let turned_b = b.f_mul(&self.cos)?.f_addcmul_(a, &self.sin)?;
         Ok(Tensor::f_cat(&[turned_a, turned_b], -1)?.f_to_kind(x.kind())?)
     }
 }

@@ -86,6 +86,9 @@ pub(super) fn load(
     expect("lora_alpha", alpha == plan.alpha, plan.alpha.to_string())?;
     let (field, rows) = ("trainable_token_indices", trained_rows(plan));
     expect(field, config.get(field).unwrap_or(&Value::Null) == &rows, rows.to_string())?;
+    config.expect("use_rslora", &[json!(false)])?;
+    config.expect("rank_pattern", &[json!({})])?;
+    config.expect("alpha_pattern", &[json!({})])?;
     let mut files = vec![folder.join(ADAPTER_FILES[1])];
     if plan.latent {
         files.push(folder.join(LATENT_INPUT));
