@@ -50,19 +50,22 @@ fn step(criterion: &mut Criterion) {
                 let mut memory = Default::default();
                 for index in 0..2 {
                     let (from, to) = (&times[index], &times[index + 1]);
-                    let step = Step { index, steps: 3, x: &x, from, to };
+                    let step = Step { index, steps: 3, from, to };
                     let (mut denoiser, mut noise) = ready();
-                    sampler.step(&step, &mut memory, &mut denoiser, &mut noise).expect("a step");
+                    sampler
+                        .step(x.clone(), &step, &mut memory, &mut denoiser, &mut noise)
+                        .expect("a step");
                 }
-                (memory, ready())
+                (state(shape), memory, ready())
             };
             group.bench_function(BenchmarkId::from_parameter(solver.name()), |bencher| {
-                bencher.iter_batched_ref(
+                bencher.iter_batched(
                     before,
-                    |(memory, (denoiser, noise))| {
+                    |(x, mut memory, (mut denoiser, mut noise))| {
                         let (from, to) = (&times[2], &times[3]);
-                        let step = Step { index: 2, steps: 3, x: &x, from, to };
-                        black_box(sampler.step(&step, memory, denoiser, noise)).expect("a step")
+                        let step = Step { index: 2, steps: 3, from, to };
+                        let next = sampler.step(x, &step, &mut memory, &mut denoiser, &mut noise);
+                        (black_box(next).expect("a step"), memory, denoiser, noise)
                     },
                     BatchSize::PerIteration,
                 );

@@ -62,6 +62,18 @@ fn gain(s: NoiseLevel, t: NoiseLevel) -> f64 {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardError {
+    /// A level that no forward process has.
+    #[error(
+        "position {position}: t = {}, α = {}, σ = {} is no noise level: t lies in [0, 1], α is \
+         above 0 and σ at least 0, all finite",
+        level.t, level.alpha, level.sigma
+    )]
+    Invalid {
+        /// Entry of its list of levels; 0 where the level is shared.
+        position: usize,
+        /// The level.
+        level: NoiseLevel,
+    },
     /// The cleaner level is the noisier one.
     #[error(
         "position {position}: σ/α = {} at s is above {} at t: s has to be the cleaner level",
@@ -86,9 +98,11 @@ pub enum ForwardError {
 ///
 /// # Errors
 ///
-/// [`LatentError`] for states or levels that do not fit each other.
-pub fn corrupt<X: Latent>(x0: &X, levels: &Levels, z: &X) -> Result<X, LatentError> {
-    X::combine(&levels.weights(marginal), [x0, z])
+/// [`ForwardError::Invalid`] for a level that is none, [`LatentError`] for states or levels that
+/// do not fit each other.
+pub fn corrupt<X: Latent>(x0: &X, levels: &Levels, z: &X) -> Result<X, ForwardError> {
+    valid(levels)?;
+    Ok(X::combine(&levels.weights(marginal), [x0, z])?)
 }
 
 /// A draw of `q(x_t | x_s)` with the standard normal noise `z`, in the shape of `x_s`.
@@ -97,8 +111,8 @@ pub fn corrupt<X: Latent>(x0: &X, levels: &Levels, z: &X) -> Result<X, LatentErr
 ///
 /// # Errors
 ///
-/// [`ForwardError::Order`] for a position whose noise shrinks, and [`LatentError`] for states
-/// or levels that do not fit each other.
+/// [`ForwardError::Invalid`] for a level that is none, [`ForwardError::Order`] for a position
+/// whose noise shrinks, and [`LatentError`] for states or levels that do not fit each other.
 pub fn corrupt_further<X: Latent>(
     x_s: &X,
     s: &Levels,
@@ -115,8 +129,8 @@ pub fn corrupt_further<X: Latent>(
 ///
 /// # Errors
 ///
-/// [`ForwardError::Order`] for a position whose noise would grow, and [`LatentError`] for
-/// states or levels that do not fit each other.
+/// [`ForwardError::Invalid`] for a level that is none, [`ForwardError::Order`] for a position
+/// whose noise would grow, and [`LatentError`] for states or levels that do not fit each other.
 pub fn restore<X: Latent>(
     x_t: &X,
     x0: &X,
@@ -128,7 +142,16 @@ pub fn restore<X: Latent>(
     Ok(X::combine(&Weights::of([t, s], |[t, s]| posterior(t, s)), [x_t, x0, z])?)
 }
 
+fn valid(levels: &Levels) -> Result<(), ForwardError> {
+    let wrong = levels.as_slice().iter().position(|level| !level.is_valid());
+    wrong.map_or(Ok(()), |position| {
+        Err(ForwardError::Invalid { position, level: levels.at(position) })
+    })
+}
+
 fn in_order(s: &Levels, t: &Levels) -> Result<(), ForwardError> {
+    valid(s)?;
+    valid(t)?;
     let wrong = (0..Levels::entries(&[s, t])).find(|&i| t.at(i).ratio() < s.at(i).ratio());
     wrong.map_or(Ok(()), |position| {
         Err(ForwardError::Order { position, s: s.at(position), t: t.at(position) })

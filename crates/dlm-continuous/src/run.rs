@@ -13,7 +13,8 @@ pub trait Sampler<X: Latent> {
     /// What a run remembers from step to step.
     type Memory: Default;
 
-    /// Moves `step.x` from `step.from` to `step.to`.
+    /// Moves `x` from `step.from` to `step.to`. The step takes the state, so that the next one
+    /// may be written in its place.
     ///
     /// The sampler calls the denoiser as often as its formula does, and the run counts.
     ///
@@ -22,7 +23,8 @@ pub trait Sampler<X: Latent> {
     /// Parameters outside their range, and whatever denoiser and noise ran into.
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         memory: &mut Self::Memory,
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
@@ -30,27 +32,25 @@ pub trait Sampler<X: Latent> {
 }
 
 /// Where a step starts and where it has to arrive.
-#[derive(Debug)]
-pub struct Step<'a, X> {
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
     /// Index of the step, from 0.
     pub index: usize,
     /// Steps of the whole run.
     pub steps: usize,
-    /// The state at `from`.
-    pub x: &'a X,
     /// The noisier levels.
     pub from: &'a Levels,
     /// The cleaner levels.
     pub to: &'a Levels,
 }
 
-impl<X> Step<'_, X> {
+impl Step<'_> {
     /// Asks the denoiser about `x` at `levels`; an error names the step.
     ///
     /// # Errors
     ///
     /// [`SampleError::Model`].
-    pub fn denoise(
+    pub fn denoise<X>(
         &self,
         denoiser: &mut dyn Denoiser<X>,
         x: &X,
@@ -113,8 +113,8 @@ pub fn sample<X: Latent, S: Sampler<X>>(
     let mut steps = 0;
     for (index, pair) in levels.windows(2).enumerate() {
         let (from, to) = (&pair[0], &pair[1]);
-        let step = Step { index, steps: levels.len() - 1, x: &current, from, to };
-        let next = sampler.step(&step, &mut memory, &mut counted, noise)?;
+        let step = Step { index, steps: levels.len() - 1, from, to };
+        let next = sampler.step(current, &step, &mut memory, &mut counted, noise)?;
         if let Some(sequence) = not_finite(&next.x)? {
             return Err(SampleError::NotFinite { step: index, sequence });
         }

@@ -17,13 +17,14 @@ impl Sampler<DenseLatent> for Given {
 
     fn step(
         &self,
-        step: &Step<'_, DenseLatent>,
+        x: DenseLatent,
+        step: &Step<'_>,
         from: &mut Option<Levels>,
         _: &mut dyn Denoiser<DenseLatent>,
         _: &mut dyn Noise<DenseLatent>,
     ) -> Result<Stepped<DenseLatent>, SampleError> {
         *from = Some(step.from.clone());
-        Ok(Stepped { x: step.x.clone(), x0: step.x.clone() })
+        Ok(Stepped { x0: x.clone(), x })
     }
 }
 
@@ -40,9 +41,9 @@ fn churned(
     let x = row(X.to_vec());
     let (mut given, mut noise) = (None, Recorded::new([row(Z.to_vec())]));
     let mut silent = |x: &DenseLatent, _: &Levels| Ok(x.clone());
-    let step = Step { index: 0, steps: 1, x: &x, from, to };
+    let step = Step { index: 0, steps: 1, from, to };
     let sampler = Churned { sampler: Given, churn, schedule: Borrowed(schedule) };
-    let stepped = sampler.step(&step, &mut given, &mut silent, &mut noise).unwrap();
+    let stepped = sampler.step(x, &step, &mut given, &mut silent, &mut noise).unwrap();
     (given.unwrap(), stepped.x.values().to_vec())
 }
 

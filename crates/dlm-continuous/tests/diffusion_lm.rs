@@ -61,7 +61,7 @@ fn check<S: Sampler<DenseLatent>>(
     let tolerance = 1e-3 * size(&states);
     let mut noise = Recorded::new(file.states("noise"));
     let mut seen = 0;
-    let mut observer = |step: &Step<'_, DenseLatent>, next: &Stepped<DenseLatent>| {
+    let mut observer = |step: &Step<'_>, next: &Stepped<DenseLatent>| {
         if let Some(at) = recorded.iter().position(|&index| index == (step.index + 1) as f64) {
             let off = distance(&next.x, &states[at]);
             assert!(off < tolerance, "{name} after step {}: {off} of {tolerance}", step.index);
@@ -84,9 +84,10 @@ fn check_steps<S: Sampler<DenseLatent>>(name: &str, sampler: &S, levels: &[Level
     let mut denoiser = network();
     for (index, pair) in states.windows(2).enumerate() {
         let (from, to) = (&levels[index], &levels[index + 1]);
-        let step = Step { index, steps: levels.len() - 1, x: &pair[0], from, to };
+        let step = Step { index, steps: levels.len() - 1, from, to };
         let memory = &mut S::Memory::default();
-        let next = sampler.step(&step, memory, &mut denoiser, &mut noise).unwrap().x;
+        let next =
+            sampler.step(pair[0].clone(), &step, memory, &mut denoiser, &mut noise).unwrap().x;
         let close = |(x, y): (&f64, &f64)| (x - y).abs() < 1e-5 + 1e-5 * y.abs();
         assert!(next.values().iter().zip(pair[1].values()).all(close), "{name} step {index}");
     }

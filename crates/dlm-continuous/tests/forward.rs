@@ -236,3 +236,41 @@ fn levels_in_the_wrong_order_are_refused() {
     let wide = DenseLatent::<f64>::zeros(Shape { dim: 2, ..shape });
     assert!(corrupt(&x, &s, &wide).is_err() && x.shape() == shape);
 }
+
+#[test]
+fn what_is_no_level_is_refused() {
+    let x = DenseLatent::<f64>::zeros(Shape { batch: 1, length: 3, dim: 1 });
+    let good = Linear::default().level(0.5).unwrap();
+    let clean = Levels::Shared(NoiseLevel::CLEAN);
+    for bad in [
+        NoiseLevel { t: f64::NAN, ..good },
+        NoiseLevel { t: 1.1, ..good },
+        NoiseLevel { alpha: 0.0, ..good },
+        NoiseLevel { alpha: -0.1, ..good },
+        NoiseLevel { alpha: f64::INFINITY, ..good },
+        NoiseLevel { sigma: f64::NAN, ..good },
+        NoiseLevel { sigma: -0.1, ..good },
+        NoiseLevel { sigma: f64::INFINITY, ..good },
+    ] {
+        let own = Levels::PerPosition(vec![good, good, bad]);
+        for (levels, at) in [(own, 2), (bad.into(), 0)] {
+            let refused = |result: Result<DenseLatent, ForwardError>| {
+                let error = result.unwrap_err();
+                let ForwardError::Invalid { position, level } = error else { panic!("{error}") };
+                // A level that is no number is not equal to itself.
+                assert_eq!((position, format!("{level:?}")), (at, format!("{bad:?}")));
+            };
+            refused(corrupt(&x, &levels, &x));
+            refused(corrupt_further(&x, &clean, &levels, &x));
+            refused(corrupt_further(&x, &levels, &clean, &x));
+            refused(restore(&x, &x, &levels, &clean, &x));
+            refused(restore(&x, &x, &clean, &levels, &x));
+        }
+    }
+    let error = corrupt(&x, &NoiseLevel { sigma: -0.5, ..NoiseLevel::CLEAN }.into(), &x);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "position 0: t = 0, α = 1, σ = -0.5 is no noise level: t lies in [0, 1], α is above 0 \
+         and σ at least 0, all finite"
+    );
+}

@@ -2,7 +2,7 @@
 
 mod golden;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use dlm_continuous::denoiser::{Clipped, DataPrediction, Predicts};
 use dlm_continuous::noise::Recorded;
@@ -91,6 +91,8 @@ struct Run {
     levels: Vec<Levels>,
     /// The states at the levels.
     states: Vec<DenseLatent>,
+    /// The states that the network was asked about, call by call: within a step, too.
+    asked: Vec<DenseLatent>,
     /// What the network answered, call by call.
     outputs: Vec<DenseLatent>,
     /// What it answered as data.
@@ -113,6 +115,7 @@ impl Run {
     fn read(name: String, case: Case) -> Self {
         let file = Golden::open(&format!("diffusers/{name}.safetensors"));
         let (mut states, outputs) = (file.states("samples"), file.states("model_output"));
+        let asked = states[..states.len() - 1].to_vec();
         let mut sigmas = file.numbers("sigmas");
         let levels: Vec<NoiseLevel> = match case.scheduler.as_str() {
             "EulerDiscreteScheduler" => sigmas.into_iter().map(grown).collect(),
@@ -139,6 +142,7 @@ impl Run {
         };
         assert_eq!(levels.len(), states.len(), "{name}");
         assert_eq!(outputs.len(), case.n_model_calls, "{name}");
+        assert_eq!(asked.len(), case.n_model_calls, "{name}");
         let scale = match levels[0].alpha == 1.0 {
             true => size(&states),
             false => 1.0,
@@ -150,6 +154,7 @@ impl Run {
             name,
             case,
             states,
+            asked,
             outputs,
             scale,
         }
@@ -180,25 +185,35 @@ impl Run {
         usize::from(self.noise.len() == steps && self.levels[steps].at(0).sigma == 0.0)
     }
 
+    /// Fails where a state of a step is not the recorded one.
+    fn alike(&self, x: &DenseLatent, recorded: &DenseLatent, place: &str) {
+        let off = |(x, y): (&f64, &f64)| (x - y).abs() / (1e-5 * self.scale + 1e-5 * y.abs());
+        let off = x.values().iter().zip(recorded.values()).map(off).fold(0.0, f64::max);
+        assert!(off < 1.0, "{} {place}: {off} times the tolerance", self.name);
+    }
+
     /// Step by step, each from the recorded state with the recorded answers at the recorded
-    /// levels; then all at once, with the denoiser itself and with levels of our own.
+    /// levels, with the states that it asks about on its way; then all at once, with the
+    /// denoiser itself and with levels of our own.
     fn check<S: Sampler<DenseLatent>>(&self, sampler: &S) {
         let largest = size(&self.states);
         let mut noise = Recorded::new(self.noise.clone());
-        let mut answers = VecDeque::from(self.outputs.clone());
-        let network = |_: &DenseLatent, _: &Levels| Ok(answers.pop_front().unwrap());
+        let mut calls = self.asked.iter().zip(&self.outputs).enumerate();
+        let network = |x: &DenseLatent, _: &Levels| {
+            let (call, (asked, answer)) = calls.next().unwrap();
+            self.alike(x, asked, &format!("call {call}"));
+            Ok(answer.clone())
+        };
         let mut denoiser = self.clipped(DataPrediction { network, predicts: self.predicts() });
         let mut memory = S::Memory::default();
         for (index, (x, pair)) in self.states.iter().zip(self.levels.windows(2)).enumerate() {
             let (from, to, steps) = (&pair[0], &pair[1], self.levels.len() - 1);
-            let step = Step { index, steps, x, from, to };
-            let next = sampler.step(&step, &mut memory, &mut denoiser, &mut noise).unwrap();
-            let expected = &self.states[index + 1];
-            let off = |(x, y): (&f64, &f64)| (x - y).abs() / (1e-5 * self.scale + 1e-5 * y.abs());
-            let off = next.x.values().iter().zip(expected.values()).map(off).fold(0.0, f64::max);
-            assert!(off < 1.0, "{} step {index}: {off} times the tolerance", self.name);
+            let step = Step { index, steps, from, to };
+            let next =
+                sampler.step(x.clone(), &step, &mut memory, &mut denoiser, &mut noise).unwrap();
+            self.alike(&next.x, &self.states[index + 1], &format!("step {index}"));
         }
-        assert!(answers.is_empty(), "{}", self.name);
+        assert_eq!(calls.len(), 0, "{}", self.name);
         assert_eq!(noise.left(), self.spare(), "{}", self.name);
 
         let mut noise = Recorded::new(self.noise.clone());
@@ -211,7 +226,7 @@ impl Run {
             calls += 1;
             Ok(x0)
         });
-        let mut observer = |step: &Step<'_, DenseLatent>, next: &Stepped<DenseLatent>| {
+        let mut observer = |step: &Step<'_>, next: &Stepped<DenseLatent>| {
             let off = distance(&next.x, &self.states[step.index + 1]);
             assert!(off < 1e-3 * largest, "{} after step {}: {off}", self.name, step.index);
             std::ops::ControlFlow::Continue(())

@@ -187,7 +187,7 @@ fn grids_are_even_in_what_they_say() {
 
 /// A grid spaced by 1/(N − 1) whose steps are 1/N wide leaves gaps, and does not arrive.
 #[test]
-fn defect_every_step_ends_where_the_next_begins() {
+fn defect_21_every_step_ends_where_the_next_begins() {
     let schedule = Learned::default();
     for steps in [1, 2, 7, 100] {
         let levels = Grid::uniform(steps).levels(&schedule).unwrap();

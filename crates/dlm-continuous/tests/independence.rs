@@ -34,7 +34,8 @@ fn a_sequence_does_not_depend_on_its_batch_or_its_place() {
     }
 }
 
-/// Enough numbers for a combination to be shared out.
+/// Noise and predictions of different positions are the work of several threads. A combination
+/// of so few numbers is that of one; dlm-core has its own test of more.
 #[test]
 fn a_sequence_does_not_depend_on_the_threads() {
     for solver in solvers() {

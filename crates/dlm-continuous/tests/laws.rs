@@ -1,45 +1,23 @@
 //! What samplers give is distributed as it should be, and a test that could tell.
 
 mod blur;
+mod kolmogorov;
 
 use std::ops::ControlFlow;
 
 use blur::{Blur, Spread, levels, mixture, times};
 use dlm_continuous::noise::Stepwise;
 use dlm_continuous::schedule::NoiseSchedule;
-use dlm_continuous::solver::{Churn, Ddim, Ddpm, Solver, Variance, Vdm};
+use dlm_continuous::solver::{Churn, Ddim, Ddpm, SecondOrder, Solver, ThirdOrder, Variance, Vdm};
 use dlm_continuous::{Step, Stepped, sample};
-use dlm_core::{DenseLatent, NoiseLevel, Shape};
+use dlm_core::{DenseLatent, Shape};
 use dlm_rng::{Key, Purpose};
+use kolmogorov::{SIGNIFICANCE, probability};
 
 /// Independent numbers of a run, every one a position.
 const DRAWS: usize = 4_000;
 
-/// The smallest probability of a test at a fixed seed that passes.
-const SIGNIFICANCE: f64 = 1e-3;
-
-/// The probability, were `x` drawn from the mixture at `level`, of a distribution function at
-/// least this far off (Kolmogorov & Smirnov, with the correction of Stephens 1970).
-fn probability(x: &DenseLatent, level: NoiseLevel) -> f64 {
-    let data = mixture();
-    let mut values = x.values().to_vec();
-    values.sort_by(f64::total_cmp);
-    let n = values.len() as f64;
-    let gap = |(i, &x): (usize, &f64)| {
-        let share = data.cdf(x, level);
-        (share - i as f64 / n).max((i + 1) as f64 / n - share)
-    };
-    let gap = values.iter().enumerate().map(gap).fold(0.0, f64::max);
-    let z = gap * (n.sqrt() + 0.12 + 0.11 / n.sqrt());
-    let term = |k: i32| {
-        let sign = if k % 2 == 1 { 2.0 } else { -2.0 };
-        sign * (-2.0 * f64::from(k * k) * z * z).exp()
-    };
-    // Below this the alternating series no longer settles, and the probability is 1.
-    if z < 0.2 { 1.0 } else { (1..100).map(term).sum::<f64>().clamp(0.0, 1.0) }
-}
-
-/// The probabilities of the states after each step.
+/// The probabilities of the states after each quarter of the steps.
 fn run<S: NoiseSchedule + Copy>(solver: Solver, schedule: S, times: &[f64], seed: u64) -> Vec<f64> {
     let levels = levels(&schedule, times);
     let shape = Shape { batch: 1, length: DRAWS, dim: 1 };
@@ -52,9 +30,10 @@ fn run<S: NoiseSchedule + Copy>(solver: Solver, schedule: S, times: &[f64], seed
     let mut noise = Stepwise::new(vec![Key::new(seed + 1)]);
     let mut probabilities = Vec::new();
     let watched = times.len() / 4;
-    let mut observer = |step: &Step<'_, DenseLatent>, next: &Stepped<DenseLatent>| {
+    let mut observer = |step: &Step<'_>, next: &Stepped<DenseLatent>| {
         if (step.index + 1).is_multiple_of(watched) || step.index + 2 == times.len() {
-            probabilities.push(probability(&next.x, step.to.at(0)));
+            let (values, level) = (next.x.values().to_vec(), step.to.at(0));
+            probabilities.push(probability(values, |x| mixture().cdf(x, level)));
         }
         ControlFlow::Continue(())
     };
@@ -66,6 +45,10 @@ fn run<S: NoiseSchedule + Copy>(solver: Solver, schedule: S, times: &[f64], seed
 fn solvers() -> Vec<(Solver, usize)> {
     let churn = Some(Churn { gamma: 0.05, ..Churn::default() });
     let ddpm = |variance| Solver::Ddpm(Ddpm { variance });
+    let third = |third, lower_order_final| {
+        let second = SecondOrder::Midpoint;
+        Solver::DpmSolverPp3M { second, third, lower_order_final }
+    };
     vec![
         (ddpm(Variance::FixedSmall), 200),
         (ddpm(Variance::FixedLarge), 200),
@@ -81,10 +64,15 @@ fn solvers() -> Vec<(Solver, usize)> {
         ("dpmpp-3m".parse().unwrap(), 60),
         ("dpmpp-2s".parse().unwrap(), 60),
         ("flow".parse().unwrap(), 20),
+        (Solver::DpmSolverPp2M { second: SecondOrder::Heun, lower_order_final: false }, 60),
+        (third(ThirdOrder::Published, false), 60),
+        // Only runs of fewer than 15 steps end at a lower order.
+        (Solver::DpmSolverPp2M { second: SecondOrder::Midpoint, lower_order_final: true }, 12),
+        (third(ThirdOrder::Exact, true), 12),
     ]
 }
 
-/// At every level on the way and at the end, the one of data included.
+/// After each quarter of the way and at its end, which is data.
 #[test]
 fn every_sampler_gives_the_mixture() {
     for (solver, steps) in solvers() {

@@ -131,10 +131,10 @@ fn law<S: Sampler<DenseLatent>>(
     for (index, pair) in levels.windows(2).enumerate() {
         let x = row(vec![0.0, 1.0, 0.0]);
         let (from, to) = (&pair[0], &pair[1]);
-        let step = Step { index, steps: levels.len() - 1, x: &x, from, to };
+        let step = Step { index, steps: levels.len() - 1, from, to };
         let mut noise = Recorded::new([row(vec![0.0, 0.0, 1.0])]);
         let memory = &mut S::Memory::default();
-        let next = sampler.step(&step, memory, &mut data, &mut noise).unwrap().x;
+        let next = sampler.step(x, &step, memory, &mut data, &mut noise).unwrap().x;
         let [b, one, noisy] = *next.values() else { panic!("three rows went in") };
         mean = (one - b) * mean + b;
         variance = (one - b).powi(2) * variance + (noisy - b).powi(2);

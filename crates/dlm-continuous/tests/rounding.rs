@@ -225,8 +225,24 @@ fn a_projection_is_the_mean_of_the_nucleus() {
         let projected = TopP::by_head(&head, mass).unwrap().project(&x).unwrap();
         assert!((projected.values()[0] - mean).abs() < 1e-5, "{mass}: {projected:?}");
     }
-    let drawn = |u| TopP::by_head(&head, 0.8).unwrap().draw(&x, &[u]).unwrap()[0];
-    assert_eq!([0.0, 0.57, 0.58, 0.85, 0.86, 0.999].map(drawn), [2, 2, 1, 1, 0, 0]);
+    let drawn = |mass, u| TopP::by_head(&head, mass).unwrap().draw(&x, &[u]).unwrap()[0];
+    for (u, token, distance) in [
+        (0.0, 2, 39.0),
+        (0.57, 2, 39.0),
+        (0.58, 1, 19.0),
+        (0.85, 1, 19.0),
+        (0.86, 0, 9.0),
+        (0.999, 0, 9.0),
+    ] {
+        let rounded = drawn(0.8, u);
+        assert_eq!((rounded.token, rounded.distance), (token, Some(distance)));
+        // 4/7 − 2/7 of the nucleus.
+        assert!((rounded.margin - 2.0 / 7.0).abs() < 1e-6, "{rounded:?}");
+    }
+    assert_eq!(drawn(0.4, 0.9), Rounded { token: 2, distance: Some(39.0), margin: 1.0 });
+    let only = Embeddings::new(1, 1, vec![3.0]).unwrap();
+    let only = TopP::by_distance(only, 1.0, 0.5).unwrap().draw(&x, &[0.5]).unwrap()[0];
+    assert_eq!(only, Rounded { token: 0, distance: Some(2.0), margin: f32::INFINITY });
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 mod blur;
 
-use blur::{Blur, levels, mixture, row, times};
+use blur::{Blur, Spread, levels, mixture, row, times};
 use dlm_continuous::noise::{Noise, NoiseError, Recorded, Stepwise};
 use dlm_continuous::schedule::NoiseSchedule;
-use dlm_continuous::solver::{Ddim, Ddpm, DpmSolverPp, History, Solver, Variance, Vdm};
+use dlm_continuous::solver::{
+    Ddim, Ddpm, DpmSolverPp, DpmSolverPp2S, History, Solver, Variance, Vdm,
+};
 use dlm_continuous::{Sampler, Step, Stepped, sample};
-use dlm_core::{DenseLatent, Latent, Levels, ModelError, NoiseLevel};
+use dlm_core::{Denoiser, DenseLatent, Latent, Levels, ModelError, NoiseLevel};
 use dlm_rng::Key;
 
 /// The samplers that draw noise for every step.
@@ -88,16 +90,55 @@ fn a_step_to_no_noise_ends_on_the_prediction() {
     }
 }
 
+/// `u` and `x'` of DPM-Solver++(2S), written out with the `(αₘ, σₘ)` of the middle `λ`.
+fn check_two_stages<S: NoiseSchedule + Copy>(schedule: S, middle: impl Fn(f64) -> [f64; 2]) {
+    let levels = levels(&schedule, &[0.7, 0.4]);
+    let [from, to] = [levels[0].at(0), levels[1].at(0)];
+    let mut asked = Vec::new();
+    let mut denoiser = |x: &DenseLatent, levels: &Levels| {
+        asked.push((x.values().to_vec(), levels.at(0)));
+        mixture().denoise(x, levels)
+    };
+    let (x, mut silence) = (vec![0.9, -1.7, 0.1], Recorded::new([]));
+    let sampler = DpmSolverPp2S { schedule };
+    let start = row(x.clone());
+    let end = sample(&sampler, &levels, start, &mut denoiser, &mut silence, &mut ()).unwrap().x;
+    let [(first, at_first), (second, at_second)] = asked.try_into().unwrap();
+    assert_eq!((first, at_first), (x.clone(), from));
+
+    let h = (to.alpha / to.sigma).ln() - (from.alpha / from.sigma).ln();
+    let [alpha, sigma] = middle((from.alpha / from.sigma).ln() + h / 2.0);
+    let near = |x: f64, y: f64| assert!((x - y).abs() < 1e-12, "{x} is not {y}");
+    near(at_second.alpha, alpha);
+    near(at_second.sigma, sigma);
+    let level = NoiseLevel { t: 0.5, alpha, sigma };
+    for (i, x) in x.into_iter().enumerate() {
+        let x0 = mixture().posterior_mean(&[x], from)[0];
+        let u = sigma / from.sigma * x + alpha * (1.0 - (-h / 2.0).exp()) * x0;
+        near(second[i], u);
+        let x0_middle = mixture().posterior_mean(&[u], level)[0];
+        let x_end = to.sigma / from.sigma * x + to.alpha * (1.0 - (-h).exp()) * x0_middle;
+        near(end.values()[i], x_end);
+    }
+}
+
+#[test]
+fn a_step_of_two_stages_is_its_closed_form() {
+    let snr = |lambda: f64| (2.0 * lambda).exp();
+    check_two_stages(Blur, |lambda| [snr(lambda), 1.0].map(|x| (x / (1.0 + snr(lambda))).sqrt()));
+    check_two_stages(Spread, |lambda| [1.0, (-lambda).exp()]);
+}
+
 /// The step of this index in a run of so many, after three steps that remember all they may.
 fn after_three(sampler: DpmSolverPp, index: usize, steps: usize) -> Vec<f64> {
     let levels = levels(&Blur, &times(0.9, 0.1, 5));
     let (mut x, mut memory) = (row(vec![0.2, -0.3]), History::default());
     let full = DpmSolverPp { order: 3, ..DpmSolverPp::default() };
     let mut step = |sampler: DpmSolverPp, x: &DenseLatent, index: usize, pair: &[Levels]| {
-        let step = Step { index, steps, x, from: &pair[0], to: &pair[1] };
+        let step = Step { index, steps, from: &pair[0], to: &pair[1] };
         let mut noise = Recorded::new([]);
         let stepped: Stepped<DenseLatent> =
-            sampler.step(&step, &mut memory, &mut mixture(), &mut noise).unwrap();
+            sampler.step(x.clone(), &step, &mut memory, &mut mixture(), &mut noise).unwrap();
         stepped.x
     };
     for (index, pair) in levels.windows(2).take(3).enumerate() {

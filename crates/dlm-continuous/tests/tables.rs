@@ -46,15 +46,17 @@ fn tables_are_the_published_ones() {
             let tolerance = if single { 1e-6 } else { 1e-12 };
             let beta_off = off(table.betas(), &beta);
             assert!(beta_off < tolerance, "{}: {beta_off}", name("betas"));
-            // In single precision 1 − β keeps few digits of a β near 1, and ᾱ inherits that.
-            let last = 1.0 - beta.iter().copied().fold(0.0, f64::max);
-            let tolerance = if single { 1e-5 + 1.2e-7 / last } else { 1e-12 };
+            // In single precision 1 − β keeps few digits of a β near 1, and ᾱ inherits that: it
+            // is the ᾱ of betas that were rounded first.
+            let (table, tolerance) = match single {
+                true => {
+                    let betas = table.betas().iter().map(|&beta| f64::from(beta as f32));
+                    (Table::new(betas.collect()).unwrap(), 1e-5)
+                }
+                false => (table, 1e-12),
+            };
             let bar_off = off(table.alpha_bars(), &alpha_bar);
             assert!(bar_off < tolerance, "{}: {bar_off}", name("alphas_cumprod"));
-            if single && last < 0.1 {
-                let but_one = off(&table.alpha_bars()[..steps - 1], &alpha_bar[..steps - 1]);
-                assert!(but_one < 1e-5, "{}: {but_one}", name("alphas_cumprod"));
-            }
         }
     }
 }
@@ -185,7 +187,7 @@ fn long_chains_approach_their_schedules() {
 
 /// The ratio k/T taken in integers makes the betas 0, …, 0, 0.999.
 #[test]
-fn defect_cosine_of_an_integer_division() {
+fn defect_10_cosine_of_an_integer_division() {
     for steps in [10, 200, 1000] {
         let betas = COSINE.of(steps).unwrap();
         assert!(betas.windows(2).all(|pair| pair[0] < pair[1]), "{steps} steps");
@@ -196,7 +198,7 @@ fn defect_cosine_of_an_integer_division() {
 
 /// With the last β at its cap ᾱ is so small that careless coefficients are no numbers.
 #[test]
-fn defect_ancestral_coefficients_at_the_cap_are_finite() {
+fn defect_18_ancestral_coefficients_at_the_cap_are_finite() {
     for steps in [10, 1000, 4000] {
         let table = Table::published(COSINE, steps).unwrap();
         let finite = |numbers: &[f64]| numbers.iter().all(|x| x.is_finite());

@@ -29,6 +29,7 @@ pub struct Rounded {
     pub distance: Option<f32>,
     /// By how much the token won over the runner-up, at least 0: for the nearest embedding
     /// the difference of the two distances, for a language-model head that of the two
+    /// probabilities, for a token drawn from a nucleus that of the nucleus' two greatest
     /// probabilities; `+∞` in a vocabulary of one.
     pub margin: f32,
 }

@@ -121,16 +121,14 @@ pub(crate) fn subjects(model: &Model, run: ProbeRun<'_>) -> Result<Vec<Subject>,
         let problem = format!("--top-k {}: should be 1 to {vocab}, the vocabulary", run.top_k);
         return Err(Error::Argument(problem));
     }
-    let refused = |index: usize| {
-        move |source| Error::Prompt { path: run.prompts.origin.clone(), index, source }
-    };
     let subject = |(index, prompt): (usize, &Prompt)| {
-        let canvas = prompt.canvas(model, run.masks).map_err(refused(index))?;
+        let canvas = run.prompts.canvas(index, model, run.masks)?;
         let answer = match &prompt.response {
             Some(response) => model.text().and_then(|text| text.encode(response)),
             None => Ok(Vec::new()),
         };
-        Ok(Subject { prompt: index, canvas, answer: answer.map_err(refused(index))? })
+        let answer = answer.map_err(|source| run.prompts.refuse(index, source))?;
+        Ok(Subject { prompt: index, canvas, answer })
     };
     run.prompts.list.iter().enumerate().map(subject).collect()
 }

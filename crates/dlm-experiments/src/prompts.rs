@@ -146,6 +146,20 @@ impl Prompts {
         Self::whole(path, &bytes, list, remedy)
     }
 
+    /// What the network is shown of prompt `index`: [`Prompt::canvas`].
+    ///
+    /// # Errors
+    ///
+    /// Where the prompt cannot be used; the message names it.
+    pub fn canvas(&self, index: usize, model: &Model, masks: usize) -> Result<Canvas, Error> {
+        self.list[index].canvas(model, masks).map_err(|source| self.refuse(index, source))
+    }
+
+    /// The error of a prompt that the model cannot use.
+    pub(crate) fn refuse(&self, index: usize, source: dlm_runtime::Error) -> Error {
+        Error::Prompt { path: self.origin.clone(), index, source }
+    }
+
     /// What a manifest says of them.
     pub(crate) fn record(&self) -> PromptRecord {
         PromptRecord {

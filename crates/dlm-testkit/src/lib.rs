@@ -4,7 +4,8 @@
 //! is one over short words, small enough to write down; [`HiddenMarkov`] is one over
 //! words of any length. [`GaussianMixture`] and [`CategoricalMixture`] are perfect denoisers
 //! of continuous data and of embedded words. [`Counted`] counts what any network is asked,
-//! and [`ChainStatistics`] tells how far samples are from the chain they should be of.
+//! [`ChainStatistics`] tells how far samples are from the chain they should be of, and
+//! [`Branches`] runs a random procedure with every outcome of every decision.
 //!
 //! ```
 //! use dlm_rng::{Key, Purpose};
@@ -21,6 +22,7 @@
 
 #![deny(missing_docs)]
 
+mod branches;
 mod categorical_mixture;
 mod chain_statistics;
 mod counted;
@@ -34,6 +36,7 @@ mod matrix;
 mod random_chain;
 mod tabular;
 
+pub use branches::Branches;
 pub use categorical_mixture::{CategoricalError, CategoricalMixture};
 pub use chain_statistics::ChainStatistics;
 pub use counted::Counted;

@@ -94,6 +94,12 @@ impl Embeddings {
         Ok(embedded)
     }
 
+    /// `‖x − e‖²` for a token of the vocabulary.
+    pub(super) fn square_of_distance(&self, x: &[f64], token: TokenId) -> f64 {
+        let row = self.row(token).unwrap_or_default();
+        x.iter().zip(row).map(|(&x, &e)| (x - f64::from(e)).powi(2)).sum()
+    }
+
     /// Length of the longest vector.
     pub(super) fn longest(&self) -> f64 {
         self.longest

@@ -135,10 +135,8 @@ impl Head {
             1 => f32::INFINITY,
             _ => (-(second - most).exp_m1() / sum) as f32,
         };
-        let embedding = self.embeddings.as_ref().and_then(|embeddings| embeddings.row(token));
-        let apart =
-            |e: &[f32]| -> f64 { x.iter().zip(e).map(|(&x, &e)| (x - f64::from(e)).powi(2)).sum() };
-        Rounded { token, distance: embedding.map(|e| apart(e).sqrt() as f32), margin }
+        let distance = |e: &Arc<Embeddings>| e.square_of_distance(x, token).sqrt() as f32;
+        Rounded { token, distance: self.embeddings.as_ref().map(distance), margin }
     }
 
     fn logit(&self, x: &[f64], token: TokenId) -> f64 {

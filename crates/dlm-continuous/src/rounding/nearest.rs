@@ -51,7 +51,7 @@ impl NearestEmbedding {
     fn compare(&self, x: &[f64], candidates: &[(TokenId, f32)]) -> Rounded {
         let mut best = [(f64::INFINITY, 0); 2];
         for &(token, _) in candidates {
-            let square = self.square_of_distance(x, token);
+            let square = self.embeddings.square_of_distance(x, token);
             if square < best[0].0 {
                 best = [(square, token), best[0]];
             } else if square < best[1].0 {
@@ -62,11 +62,6 @@ impl NearestEmbedding {
         let distance = square.sqrt();
         let margin = (second.sqrt() - distance) as f32;
         Rounded { token, distance: Some(distance as f32), margin }
-    }
-
-    fn square_of_distance(&self, x: &[f64], token: TokenId) -> f64 {
-        let row = self.embeddings.row(token).unwrap_or_default();
-        x.iter().zip(row).map(|(&x, &e)| (x - f64::from(e)).powi(2)).sum()
     }
 }
 

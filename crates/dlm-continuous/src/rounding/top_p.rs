@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dlm_core::{DenseLatent, Latent, Real, TokenId, invert_cdf};
+use dlm_core::{DenseLatent, Latent, Real, Rounded, TokenId, invert_cdf};
 use rayon::prelude::*;
 
 use super::{Embeddings, Head, RoundingError, embeddings::square, product::times_transposed};
@@ -78,7 +78,7 @@ impl TopP {
     ///
     /// [`RoundingError::Dimension`], [`RoundingError::State`], [`RoundingError::Logits`].
     pub fn project<F: Real>(&self, x: &DenseLatent<F>) -> Result<DenseLatent<F>, RoundingError> {
-        let means = self.each(x, |_, nucleus| {
+        let means = self.each(x, |_, _, nucleus| {
             let mut mean = vec![0.0; self.embeddings.dim()];
             for &(token, p) in nucleus {
                 let row = self.embeddings.row(token).unwrap_or_default();
@@ -96,6 +96,10 @@ impl TopP {
     /// A token of every position's nucleus, drawn with one uniform number in `[0, 1)` each,
     /// by inverting the cumulative probabilities of the nucleus, most probable first.
     ///
+    /// The distance is that of the token drawn. The margin says how much there was to draw: it
+    /// is `p₁ − p₂` of the nucleus, whichever token was drawn, and 1 where the nucleus is one
+    /// token.
+    ///
     /// # Errors
     ///
     /// [`RoundingError::Numbers`] where there are not as many uniforms as positions,
@@ -104,7 +108,7 @@ impl TopP {
         &self,
         x: &DenseLatent<F>,
         uniforms: &[f64],
-    ) -> Result<Vec<TokenId>, RoundingError> {
+    ) -> Result<Vec<Rounded>, RoundingError> {
         let (given, expected) = (uniforms.len(), x.shape().positions());
         if given != expected {
             return Err(RoundingError::Numbers { field: "uniforms", given, expected });
@@ -112,17 +116,24 @@ impl TopP {
         if let Some(&value) = uniforms.iter().find(|u| !(0.0..1.0).contains(*u)) {
             return Err(RoundingError::Parameter { field: "uniforms", value, range: "[0, 1)" });
         }
-        self.each(x, |position, nucleus| {
+        self.each(x, |position, x, nucleus| {
             let p: Vec<f64> = nucleus.iter().map(|&(_, p)| p).collect();
-            nucleus[invert_cdf(&p, uniforms[position])].0
+            let (token, _) = nucleus[invert_cdf(&p, uniforms[position])];
+            let margin = match self.embeddings.vocab() {
+                1 => f32::INFINITY,
+                _ => (p[0] - p.get(1).unwrap_or(&0.0)) as f32,
+            };
+            let distance = self.embeddings.square_of_distance(x, token).sqrt() as f32;
+            Rounded { token, distance: Some(distance), margin }
         })
     }
 
-    /// What `of` makes of every position's nucleus, whose probabilities sum to 1.
+    /// What `of` makes of every position, its numbers and its nucleus, whose probabilities sum
+    /// to 1.
     fn each<F: Real, T: Send>(
         &self,
         x: &DenseLatent<F>,
-        of: impl Fn(usize, &[(TokenId, f64)]) -> T + Sync,
+        of: impl Fn(usize, &[f64], &[(TokenId, f64)]) -> T + Sync,
     ) -> Result<Vec<T>, RoundingError> {
         let length = x.shape().length;
         let (x, dim, vocab) = (self.weights.read(x)?, self.weights.dim(), self.weights.vocab());
@@ -135,11 +146,11 @@ impl TopP {
             .collect();
         let work = |(first, x): (usize, &[f64])| {
             let mut scores = self.scores(x);
-            let rows = (first..).zip(scores.chunks_exact_mut(vocab));
-            rows.map(|(position, scores)| {
+            let rows = (first..).zip(x.chunks_exact(dim)).zip(scores.chunks_exact_mut(vocab));
+            rows.map(|((position, x), scores)| {
                 let nucleus =
                     nucleus(scores, self.mass).ok_or(RoundingError::Logits { position })?;
-                Ok(of(position, &nucleus))
+                Ok(of(position, x, &nucleus))
             })
             .collect::<Vec<_>>()
         };

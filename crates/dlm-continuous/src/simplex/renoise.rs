@@ -28,7 +28,8 @@ impl<X: Latent> Sampler<X> for Renoise {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
@@ -36,10 +37,10 @@ impl<X: Latent> Sampler<X> for Renoise {
         if !(0.0 < self.k && self.k.is_finite()) {
             return Err(SampleError::Parameter { field: "k", value: self.k, range: "(0, ∞)" });
         }
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
-        let z = noise.fresh(step.x)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
+        let z = noise.fresh(&x)?;
         let weights = step.from.weights_to(step.to, |_, to| [0.0, to.alpha, to.sigma * self.k]);
-        let x = X::combine(&weights, [step.x, &x0, &z])?;
+        let x = x.moved(&weights, [&x0, &z])?;
         Ok(Stepped { x, x0 })
     }
 }

@@ -104,7 +104,8 @@ impl<X: Latent, K: Sampler<X>, S: NoiseSchedule> Sampler<X> for Churned<K, S> {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         memory: &mut K::Memory,
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
@@ -114,15 +115,15 @@ impl<X: Latent, K: Sampler<X>, S: NoiseSchedule> Sampler<X> for Churned<K, S> {
         let raised = levels(step.from, step.to, raise)?;
         let positions = raised.as_slice().len();
         if (0..positions).all(|i| raised.at(i) == step.from.at(i)) {
-            return self.sampler.step(step, memory, denoiser, noise);
+            return self.sampler.step(x, step, memory, denoiser, noise);
         }
-        let z = noise.fresh(step.x)?;
+        let z = noise.fresh(&x)?;
         let weights = Weights::of([step.from, &raised], |[from, raised]| {
             let added = raised.ratio().powi(2) - from.ratio().powi(2);
             [raised.alpha / from.alpha, raised.alpha * self.churn.noise * added.max(0.0).sqrt()]
         });
-        let x = X::combine(&weights, [step.x, &z])?;
-        let step = Step { x: &x, from: &raised, ..*step };
-        self.sampler.step(&step, memory, denoiser, noise)
+        let x = x.moved(&weights, [&z])?;
+        let step = Step { from: &raised, ..*step };
+        self.sampler.step(x, &step, memory, denoiser, noise)
     }
 }

@@ -28,7 +28,8 @@ impl<X: Latent> Sampler<X> for Ddim {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
@@ -37,13 +38,13 @@ impl<X: Latent> Sampler<X> for Ddim {
             let range = "[0, 1]";
             return Err(SampleError::Parameter { field: "eta", value: self.eta, range });
         }
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
         let weights = step.from.weights_to(step.to, |from, to| {
             let q = to.ratio() / from.ratio();
             let renewed = self.eta * self.eta * (1.0 - q) * (1.0 + q);
             let kept = to.sigma / from.sigma * (1.0 - renewed).sqrt();
             [kept, to.alpha - from.alpha * kept, to.sigma * renewed.sqrt()]
         });
-        finish(step, &weights, x0, noise)
+        finish(x, step, &weights, x0, noise)
     }
 }

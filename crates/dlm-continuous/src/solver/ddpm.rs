@@ -43,12 +43,13 @@ impl<X: Latent> Sampler<X> for Ddpm {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
         let weights = step.from.weights_to(step.to, |from, to| {
             let q = to.ratio() / from.ratio();
             let freed = (1.0 - q) * (1.0 + q);
@@ -58,6 +59,6 @@ impl<X: Latent> Sampler<X> for Ddpm {
             };
             [to.alpha / from.alpha * q * q, to.alpha * freed, sigma * freed.sqrt()]
         });
-        finish(step, &weights, x0, noise)
+        finish(x, step, &weights, x0, noise)
     }
 }

@@ -93,7 +93,8 @@ impl<X: Latent> Sampler<X> for DpmSolverPp {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         History { seen }: &mut History<X>,
         denoiser: &mut dyn Denoiser<X>,
         _: &mut dyn Noise<X>,
@@ -102,21 +103,21 @@ impl<X: Latent> Sampler<X> for DpmSolverPp {
             let value = f64::from(self.order);
             return Err(SampleError::Parameter { field: "order", value, range: "[1, 3]" });
         }
-        let Step { x, from, to, .. } = *step;
-        let x0 = step.denoise(denoiser, x, from)?;
+        let Step { from, to, .. } = *step;
+        let x0 = step.denoise(denoiser, &x, from)?;
         let x = match &seen[..seen.len().min(self.highest(step.index, step.steps) - 1)] {
             [] => {
                 let weights = Weights::of([to, from], |levels| self.coefficients(levels));
-                X::combine(&weights, [x, &x0])?
+                x.moved(&weights, [&x0])?
             }
             [(last, x1)] => {
                 let weights = Weights::of([to, from, last], |levels| self.coefficients(levels));
-                X::combine(&weights, [x, &x0, x1])?
+                x.moved(&weights, [&x0, x1])?
             }
             [(last, x1), (before, x2), ..] => {
                 let levels = [to, from, last, before];
                 let weights = Weights::of(levels, |levels| self.coefficients(levels));
-                X::combine(&weights, [x, &x0, x1, x2])?
+                x.moved(&weights, [&x0, x1, x2])?
             }
         };
         let kept = X::combine(&Weights::Shared([1.0]), [&x0])?;

@@ -31,18 +31,19 @@ impl<X: Latent, S: NoiseSchedule> Sampler<X> for DpmSolverPp2S<S> {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         _: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
         let of_middle = match any_curved(step.from, step.to) {
-            true => Some(self.look_ahead(step, &x0, denoiser)?),
+            true => Some(self.look_ahead(&x, step, &x0, denoiser)?),
             false => None,
         };
         let whole = step.from.weights_to(step.to, exponential);
-        let x = X::combine(&whole, [step.x, of_middle.as_ref().unwrap_or(&x0)])?;
+        let x = x.moved(&whole, [of_middle.as_ref().unwrap_or(&x0)])?;
         Ok(Stepped { x, x0 })
     }
 }
@@ -51,12 +52,13 @@ impl<S: NoiseSchedule> DpmSolverPp2S<S> {
     /// The data prediction in the middle of the step.
     fn look_ahead<X: Latent>(
         &self,
-        step: &Step<'_, X>,
+        x: &X,
+        step: &Step<'_>,
         x0: &X,
         denoiser: &mut dyn Denoiser<X>,
     ) -> Result<X, SampleError> {
         let middle = halfway(&self.schedule, step.from, step.to)?;
-        let u = X::combine(&step.from.weights_to(&middle, exponential), [step.x, x0])?;
+        let u = X::combine(&step.from.weights_to(&middle, exponential), [x, x0])?;
         step.denoise(denoiser, &u, &middle)
     }
 }

@@ -1,6 +1,6 @@
 //! Euler's method on the probability flow.
 
-use dlm_core::{Denoiser, Latent};
+use dlm_core::{Denoiser, Latent, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::{Noise, SampleError, Sampler, Step, Stepped};
@@ -25,22 +25,22 @@ impl<X: Latent> Sampler<X> for Euler {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         _: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
-        let x = euler(step, &x0)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
+        let x = x.moved(&slope(step), [&x0])?;
         Ok(Stepped { x, x0 })
     }
 }
 
-/// `x' = α'·y'`, where the slope is that of `x0`.
-pub(super) fn euler<X: Latent>(step: &Step<'_, X>, x0: &X) -> Result<X, SampleError> {
-    let weights = step.from.weights_to(step.to, |from, to| {
+/// The weights of `x` and `x̂₀` in `x' = α'·y'`.
+pub(super) fn slope(step: &Step<'_>) -> Weights<2> {
+    step.from.weights_to(step.to, |from, to| {
         let q = to.ratio() / from.ratio();
         [to.alpha / from.alpha * q, to.alpha * (1.0 - q)]
-    });
-    Ok(X::combine(&weights, [step.x, x0])?)
+    })
 }

@@ -32,15 +32,16 @@ impl<X: Latent, S: NoiseSchedule> Sampler<X> for ProbabilityFlow<S> {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         _: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
-        let Step { x: x_1, from, to, .. } = *step;
-        let x0 = step.denoise(denoiser, x_1, from)?;
+        let Step { from, to, .. } = *step;
+        let x0 = step.denoise(denoiser, &x, from)?;
         if !any_curved(from, to) {
-            let x = X::combine(&from.weights_to(to, |_, to| [0.0, to.alpha]), [x_1, &x0])?;
+            let x = x.moved(&from.weights_to(to, |_, to| [0.0, to.alpha]), [&x0])?;
             return Ok(Stepped { x, x0 });
         }
         let middle = &halfway(&self.schedule, from, to)?;
@@ -49,14 +50,14 @@ impl<X: Latent, S: NoiseSchedule> Sampler<X> for ProbabilityFlow<S> {
             let delta = from.lambda() - middle.lambda();
             [middle.alpha / from.alpha * (1.0 + delta), -middle.alpha * delta]
         });
-        let x_2 = X::combine(&from_start, [x_1, &x0])?;
+        let x_2 = X::combine(&from_start, [&x, &x0])?;
         let x0_2 = step.denoise(denoiser, &x_2, middle)?;
 
         let from_middle = from.weights_to(middle, |from, middle| {
             let delta = from.lambda() - middle.lambda();
             [middle.alpha / from.alpha, delta, -middle.alpha * delta]
         });
-        let x_3 = X::combine(&from_middle, [x_1, &x_2, &x0_2])?;
+        let x_3 = X::combine(&from_middle, [&x, &x_2, &x0_2])?;
         let x0_3 = step.denoise(denoiser, &x_3, middle)?;
 
         let whole = Weights::of([from, middle, to], |[from, middle, to]| {
@@ -69,7 +70,7 @@ impl<X: Latent, S: NoiseSchedule> Sampler<X> for ProbabilityFlow<S> {
             let delta = from.lambda() - to.lambda();
             [to.alpha / from.alpha, to.alpha / middle.alpha * delta, -to.alpha * delta]
         });
-        let x_4 = X::combine(&whole, [x_1, &x_3, &x0_3])?;
+        let x_4 = X::combine(&whole, [&x, &x_3, &x0_3])?;
         let x0_4 = step.denoise(denoiser, &x_4, to)?;
 
         let sum = Weights::of([from, middle, to], |[from, middle, to]| {
@@ -87,7 +88,7 @@ impl<X: Latent, S: NoiseSchedule> Sampler<X> for ProbabilityFlow<S> {
                 -to.alpha * sixth,
             ]
         });
-        let x = X::combine(&sum, [&x_4, x_1, &x_2, &x_3, &x0_4])?;
+        let x = x_4.moved(&sum, [&x, &x_2, &x_3, &x0_4])?;
         Ok(Stepped { x, x0 })
     }
 }

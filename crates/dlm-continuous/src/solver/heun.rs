@@ -3,7 +3,7 @@
 use dlm_core::{Denoiser, Latent, Weights};
 use serde::{Deserialize, Serialize};
 
-use super::euler::euler;
+use super::euler::slope;
 use super::positions::{any_curved, is_curved};
 use crate::{Noise, SampleError, Sampler, Step, Stepped};
 
@@ -31,16 +31,18 @@ impl<X: Latent> Sampler<X> for Heun {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         _: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
-        let tried = euler(step, &x0)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
         if !any_curved(step.from, step.to) {
-            return Ok(Stepped { x: tried, x0 });
+            let x = x.moved(&slope(step), [&x0])?;
+            return Ok(Stepped { x, x0 });
         }
+        let tried = X::combine(&slope(step), [&x, &x0])?;
         let x0_tried = step.denoise(denoiser, &tried, step.to)?;
         let weights = Weights::of([step.from, step.to], |[from, to]| {
             if !is_curved(from, to) {
@@ -51,7 +53,7 @@ impl<X: Latent> Sampler<X> for Heun {
             let half = 0.5 * (1.0 - from.ratio() / to.ratio());
             [0.5 + half, 0.5 * to.alpha / from.alpha, -to.alpha * half]
         });
-        let x = X::combine(&weights, [&tried, step.x, &x0_tried])?;
+        let x = tried.moved(&weights, [&x, &x0_tried])?;
         Ok(Stepped { x, x0 })
     }
 }

@@ -163,39 +163,40 @@ impl<X: Latent, S: NoiseSchedule> Sampler<X> for OnSchedule<S> {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         memory: &mut History<X>,
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
         let schedule = &self.schedule;
         match self.solver {
-            Solver::Ddpm(ddpm) => ddpm.step(step, &mut (), denoiser, noise),
-            Solver::Ddim(ddim) => ddim.step(step, &mut (), denoiser, noise),
-            Solver::Vdm(vdm) => vdm.step(step, &mut (), denoiser, noise),
+            Solver::Ddpm(ddpm) => ddpm.step(x, step, &mut (), denoiser, noise),
+            Solver::Ddim(ddim) => ddim.step(x, step, &mut (), denoiser, noise),
+            Solver::Vdm(vdm) => vdm.step(x, step, &mut (), denoiser, noise),
             Solver::Euler { churn } => {
                 let churned =
                     Churned { sampler: Euler {}, churn: churn.unwrap_or_default(), schedule };
-                churned.step(step, &mut (), denoiser, noise)
+                churned.step(x, step, &mut (), denoiser, noise)
             }
             Solver::Heun { churn } => {
                 let churned =
                     Churned { sampler: Heun {}, churn: churn.unwrap_or_default(), schedule };
-                churned.step(step, &mut (), denoiser, noise)
+                churned.step(x, step, &mut (), denoiser, noise)
             }
             Solver::DpmSolverPp2M { second, lower_order_final } => {
                 let third = ThirdOrder::default();
                 let two = DpmSolverPp { order: 2, second, third, lower_order_final };
-                two.step(step, memory, denoiser, noise)
+                two.step(x, step, memory, denoiser, noise)
             }
             Solver::DpmSolverPp3M { second, third, lower_order_final } => {
                 let three = DpmSolverPp { order: 3, second, third, lower_order_final };
-                three.step(step, memory, denoiser, noise)
+                three.step(x, step, memory, denoiser, noise)
             }
             Solver::DpmSolverPp2S {} => {
-                DpmSolverPp2S { schedule }.step(step, &mut (), denoiser, noise)
+                DpmSolverPp2S { schedule }.step(x, step, &mut (), denoiser, noise)
             }
-            Solver::Flow {} => ProbabilityFlow { schedule }.step(step, &mut (), denoiser, noise),
+            Solver::Flow {} => ProbabilityFlow { schedule }.step(x, step, &mut (), denoiser, noise),
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::{Noise, SampleError, Step, Stepped};
 /// Nothing is drawn where no position wants noise: a sampler without randomness then works
 /// with any source, an empty one included, and its state is read once less.
 pub(super) fn finish<X: Latent>(
-    step: &Step<'_, X>,
+    x: X,
+    step: &Step<'_>,
     weights: &Weights<3>,
     x0: X,
     noise: &mut dyn Noise<X>,
@@ -20,10 +21,10 @@ pub(super) fn finish<X: Latent>(
         Weights::PerPosition(each) => each.iter().all(silent),
     };
     let x = match quiet {
-        true => X::combine(&without_noise(weights), [step.x, &x0])?,
+        true => x.moved(&without_noise(weights), [&x0])?,
         false => {
-            let z = noise.between(step.x, step.from, step.to)?;
-            X::combine(weights, [step.x, &x0, &z])?
+            let z = noise.between(&x, step.from, step.to)?;
+            x.moved(weights, [&x0, &z])?
         }
     };
     Ok(Stepped { x, x0 })

@@ -29,13 +29,14 @@ impl<X: Latent> Sampler<X> for Vdm {
 
     fn step(
         &self,
-        step: &Step<'_, X>,
+        x: X,
+        step: &Step<'_>,
         (): &mut (),
         denoiser: &mut dyn Denoiser<X>,
         noise: &mut dyn Noise<X>,
     ) -> Result<Stepped<X>, SampleError> {
-        let x0 = step.denoise(denoiser, step.x, step.from)?;
+        let x0 = step.denoise(denoiser, &x, step.from)?;
         let weights = step.from.weights_to(step.to, posterior);
-        finish(step, &weights, x0, noise)
+        finish(x, step, &weights, x0, noise)
     }
 }

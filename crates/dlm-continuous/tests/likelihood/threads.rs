@@ -9,7 +9,8 @@ use crate::straight::{Straight, sequences};
 
 #[test]
 fn threads_change_nothing() {
-    // Enough numbers that a combination is the work of several threads.
+    // Probes, predictions and scalar products are the work of several threads. A combination of
+    // so few numbers is that of one; dlm-core has its own test of more.
     let (batch, length, dim) = (64, 64, 9);
     let value = |i: usize| (i as f64 * 0.37).sin();
     let x = sequences([batch, length, dim], (0..batch * length * dim).map(value).collect());

@@ -1,20 +1,26 @@
 //! A latent in host memory.
 
 use std::ops::{Add, Mul};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Latent, LatentError, Shape, Weights};
+use super::{Latent, LatentError, Shape, Weights, numbers::Numbers, sum::Sum};
 
 /// A latent in host memory, row-major `[batch, length, dim]`.
 ///
 /// In f64 it is the definition that other latents are tested against. In f32 it is fast: a
 /// combination reads every term once and writes the sum once, on all threads of rayon's pool
 /// where there is enough to do.
+///
+/// A clone shares its numbers until one of the two is written to. A latent that is made from
+/// another is written, where there is any, on memory that the other or a relative gave up: so
+/// the steps of a run take none from the system after the first few. Up to eight states' worth
+/// waits for use, as long as any of the relatives lives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DenseLatent<F = f64> {
     shape: Shape,
-    values: Vec<F>,
+    values: Arc<Numbers<F>>,
 }
 
 /// The numbers of a [`DenseLatent`]: `f32` or `f64`.
@@ -45,30 +51,30 @@ impl<F: Real> DenseLatent<F> {
     /// [`LatentError::Numbers`] where there are not as many as the shape says.
     pub fn new(shape: Shape, values: Vec<F>) -> Result<Self, LatentError> {
         match values.len() == shape.numbers() {
-            true => Ok(Self { shape, values }),
+            true => Ok(Self { shape, values: Arc::new(Numbers::new(values)) }),
             false => Err(LatentError::Numbers { given: values.len(), shape }),
         }
     }
 
     /// A latent of zeros.
     pub fn zeros(shape: Shape) -> Self {
-        Self { shape, values: vec![F::default(); shape.numbers()] }
+        Self { shape, values: Arc::new(Numbers::new(vec![F::default(); shape.numbers()])) }
     }
 
     /// The numbers, row-major.
     pub fn values(&self) -> &[F] {
-        &self.values
+        self.values.as_slice()
     }
 
-    /// The numbers, row-major, for writing.
+    /// The numbers, row-major, for writing; where a clone shares them they are copied first.
     pub fn values_mut(&mut self) -> &mut [F] {
-        &mut self.values
+        Arc::make_mut(&mut self.values).as_mut_slice()
     }
 
     /// The vectors of the positions, in order.
     pub fn rows(&self) -> impl Iterator<Item = &[F]> {
         // A chunk of length 0 does not exist; a latent without dimensions has no rows.
-        self.values.chunks_exact(self.shape.dim.max(1))
+        self.values().chunks_exact(self.shape.dim.max(1))
     }
 
     fn matches(&self, other: &Self) -> Result<(), LatentError> {
@@ -78,17 +84,6 @@ impl<F: Real> DenseLatent<F> {
         }
     }
 }
-
-/// Numbers that are summed at once and written once: a few cache lines, which need no clearing
-/// beforehand as a whole vector would.
-const BLOCK: usize = 64;
-
-/// Numbers from which on more threads than one pay: for fewer, waking another takes as long
-/// as the sum.
-const MANY: usize = 1 << 18;
-
-/// Numbers that one task has at least.
-const TASK: usize = 1 << 14;
 
 impl<F: Real> Latent for DenseLatent<F> {
     fn shape(&self) -> Shape {
@@ -102,24 +97,35 @@ impl<F: Real> Latent for DenseLatent<F> {
         let first = terms.first().ok_or(LatentError::NoTerms)?;
         terms.iter().try_for_each(|term| first.matches(term))?;
         weights.check(first.shape)?;
-        let shape = first.shape;
-        let terms = terms.map(|term| term.values.as_slice());
-        let sum = Sum { weights, terms, dim: shape.dim.max(1) };
-        let blocks = shape.numbers() / BLOCK;
-        // Room for one more: the last numbers may not fill theirs.
-        let mut values = Vec::with_capacity(blocks + 1);
-        match MANY <= shape.numbers() {
-            true => {
-                let blocks = (0..blocks).into_par_iter().with_min_len(TASK / BLOCK);
-                blocks.map(|index| sum.block(index * BLOCK)).collect_into_vec(&mut values);
-            }
-            false => values.extend((0..blocks).map(|index| sum.block(index * BLOCK))),
+        if kept_whole(weights) {
+            return Ok(Self::clone(first));
         }
-        let mut values = values.into_flattened();
-        let done = values.len();
-        values.resize(shape.numbers(), F::default());
-        sum.write(done, &mut values[done..]);
-        Ok(Self { shape, values })
+        let mut values = first.values.relative();
+        let terms = terms.map(|term| Some(term.values()));
+        Sum { weights, terms, dim: first.shape.dim.max(1) }.write_all(values.as_mut_slice());
+        Ok(Self { shape: first.shape, values: Arc::new(values) })
+    }
+
+    fn moved<const N: usize, const M: usize>(
+        mut self,
+        weights: &Weights<N>,
+        others: [&Self; M],
+    ) -> Result<Self, LatentError> {
+        const { assert!(N == M + 1, "a weight for this state, and one for each other") };
+        others.iter().try_for_each(|other| self.matches(other))?;
+        weights.check(self.shape)?;
+        if kept_whole(weights) {
+            return Ok(self);
+        }
+        let Some(values) = Arc::get_mut(&mut self.values) else {
+            // A clone of this state is still read.
+            let term = |k: usize| if k == 0 { &self } else { others[k - 1] };
+            return Self::combine(weights, std::array::from_fn(term));
+        };
+        let term = |k: usize| k.checked_sub(1).map(|k| others[k].values());
+        let terms = std::array::from_fn(term);
+        Sum { weights, terms, dim: self.shape.dim.max(1) }.write_all(values.as_mut_slice());
+        Ok(self)
     }
 
     fn map_positions(
@@ -136,7 +142,7 @@ impl<F: Real> Latent for DenseLatent<F> {
                 *value = F::nearest(new);
             }
         };
-        changed.values.par_chunks_mut(dim).enumerate().for_each_init(Vec::new, work);
+        changed.values_mut().par_chunks_mut(dim).enumerate().for_each_init(Vec::new, work);
         Ok(changed)
     }
 
@@ -147,78 +153,17 @@ impl<F: Real> Latent for DenseLatent<F> {
             return Ok(vec![0.0; self.shape.batch]);
         }
         Ok(self
-            .values
+            .values()
             .par_chunks(sequence)
-            .zip(other.values.par_chunks(sequence))
+            .zip(other.values().par_chunks(sequence))
             .map(|(x, y)| product(x, y))
             .collect())
     }
 }
 
-/// `Σ_k c_k·x_k`, for any part of the numbers.
-struct Sum<'a, F, const N: usize> {
-    weights: &'a Weights<N>,
-    terms: [&'a [F]; N],
-    dim: usize,
-}
-
-impl<F: Real, const N: usize> Sum<'_, F, N> {
-    /// A block, from number `start` on.
-    #[inline]
-    fn block(&self, start: usize) -> [F; BLOCK] {
-        let (weights, end) = self.weights_at(start);
-        if end < start + BLOCK || Weights::keeps(weights) {
-            let mut sum = [F::default(); BLOCK];
-            self.write(start, &mut sum);
-            return sum;
-        }
-        let weights = weights.map(F::nearest);
-        // Slices of a length that the compiler knows: no bounds to check within the loop.
-        let terms = self.terms.map(|term| &term[start..start + BLOCK]);
-        std::array::from_fn(|i| weighted(&weights, terms, i))
-    }
-
-    /// As many numbers as there is room for, from number `start` on.
-    fn write(&self, start: usize, mut sum: &mut [F]) {
-        let mut here = start;
-        while !sum.is_empty() {
-            let (weights, end) = self.weights_at(here);
-            let (now, later) = sum.split_at_mut(sum.len().min(end - here));
-            let terms = self.terms.map(|term| &term[here..here + now.len()]);
-            here += now.len();
-            sum = later;
-            if Weights::keeps(weights) {
-                now.copy_from_slice(terms[0]);
-                continue;
-            }
-            let weights = weights.map(F::nearest);
-            for (i, now) in now.iter_mut().enumerate() {
-                *now = weighted(&weights, terms, i);
-            }
-        }
-    }
-
-    /// The weights of a number, and the first number after it that may have others.
-    #[inline]
-    fn weights_at(&self, number: usize) -> (&[f64; N], usize) {
-        match self.weights {
-            Weights::Shared(weights) => (weights, usize::MAX),
-            Weights::PerPosition(each) => {
-                let position = number / self.dim;
-                (&each[position % each.len()], (position + 1) * self.dim)
-            }
-        }
-    }
-}
-
-/// `Σ_k c_k·x_k` of number `i`, first term first.
-#[inline(always)]
-fn weighted<F: Real, const N: usize>(weights: &[F; N], terms: [&[F]; N], i: usize) -> F {
-    let mut sum = weights[0] * terms[0][i];
-    for k in 1..N {
-        sum = sum + weights[k] * terms[k][i];
-    }
-    sum
+/// Whether the weights leave the first term as it is at every position.
+fn kept_whole<const N: usize>(weights: &Weights<N>) -> bool {
+    matches!(weights, Weights::Shared(weights) if Weights::keeps(weights))
 }
 
 /// `⟨x, y⟩`, whose sixteen partial sums leave nothing to wait for.
@@ -236,6 +181,7 @@ fn product<F: Real>(x: &[F], y: &[F]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sum::MANY;
     use super::*;
 
     fn latent(shape: Shape, scale: f64) -> DenseLatent {
@@ -255,11 +201,38 @@ mod tests {
             let by_each = DenseLatent::combine(&per_position, [&x, &y]).unwrap();
             for i in 0..shape.numbers() {
                 let position = i / shape.dim % shape.length;
-                assert_eq!(by_one.values[i], 2.0 * x.values[i] + 0.5 * y.values[i]);
-                let sum = position as f64 * x.values[i] + 0.5 * y.values[i];
-                assert_eq!(by_each.values[i], sum);
+                assert_eq!(by_one.values()[i], 2.0 * x.values()[i] + 0.5 * y.values()[i]);
+                let sum = position as f64 * x.values()[i] + 0.5 * y.values()[i];
+                assert_eq!(by_each.values()[i], sum);
             }
         }
+    }
+
+    #[test]
+    fn what_stood_in_the_memory_makes_no_difference() {
+        let shape = Shape { batch: 2, length: 3, dim: 50 };
+        let (x, y) = (latent(shape, 0.25), latent(shape, -1.5));
+        let each = Weights::PerPosition(vec![[1.0, 0.0], [2.0, 0.5], [0.0, 3.0]]);
+        for weights in [Weights::Shared([2.0, 0.5]), each] {
+            let on_new = DenseLatent::combine(&weights, [&latent(shape, 0.25), &y]).unwrap();
+            let mut given_up = DenseLatent::combine(&weights, [&x, &y]).unwrap();
+            given_up.values_mut().fill(f64::NAN);
+            let memory = given_up.values().as_ptr();
+            drop(given_up);
+            let on_old = DenseLatent::combine(&weights, [&x, &y]).unwrap();
+            assert_eq!(on_old.values().as_ptr(), memory);
+            assert_eq!(on_old, on_new);
+        }
+    }
+
+    #[test]
+    fn a_shared_state_is_copied_before_it_is_written() {
+        let x = latent(Shape { batch: 1, length: 2, dim: 3 }, 0.25);
+        let mut same = DenseLatent::combine(&Weights::Shared([1.0]), [&x]).unwrap();
+        assert_eq!(same.values().as_ptr(), x.values().as_ptr());
+        same.values_mut()[0] = 7.0;
+        assert_eq!((x.values()[0], same.values()[0]), (-3.0, 7.0));
+        assert_eq!(x.values()[1..], same.values()[1..]);
     }
 
     #[test]
@@ -270,10 +243,78 @@ mod tests {
         let keep = [1.0, 0.0];
         let weights = Weights::PerPosition(vec![keep, [0.5, 0.25], keep]);
         let sum = DenseLatent::combine(&weights, [&x, &y]).unwrap();
-        let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&sum.values), bits(&[-0.0, 1e-320, 1.25, 2.0, -0.0, f64::MIN]));
+        let expected = [-0.0, 1e-320, 1.25, 2.0, -0.0, f64::MIN];
+        assert_eq!(bits(&sum), expected.map(f64::to_bits));
         let sum = DenseLatent::combine(&Weights::Shared(keep), [&x, &y]).unwrap();
-        assert_eq!(bits(&sum.values), bits(&x.values));
+        assert_eq!(bits(&sum), bits(&x));
+    }
+
+    /// `combine`, after `moved` gave the same bits, on the state's own numbers and on those that
+    /// a clone still reads.
+    fn combined(weights: &Weights<3>, x: &DenseLatent, y: &DenseLatent) -> DenseLatent {
+        let z = latent(x.shape(), 0.75);
+        let sum = DenseLatent::combine(weights, [x, y, &z]).unwrap();
+        let (own, clone) = (DenseLatent::new(x.shape(), x.values().to_vec()).unwrap(), x.clone());
+        let place = own.values().as_ptr();
+        let in_place = own.moved(weights, [y, &z]).unwrap();
+        assert_eq!(in_place.values().as_ptr(), place);
+        assert_eq!(bits(&in_place), bits(&sum));
+        let before = bits(x);
+        assert_eq!(bits(&clone.moved(weights, [y, &z]).unwrap()), bits(&sum));
+        assert_eq!(bits(x), before);
+        sum
+    }
+
+    fn bits(x: &DenseLatent) -> Vec<u64> {
+        x.values().iter().map(|x| x.to_bits()).collect()
+    }
+
+    /// Shapes of few numbers, and of so many that several threads share the sum, cut within
+    /// positions and between them.
+    fn shapes() -> [Shape; 4] {
+        let shapes = [[1, 1, 1], [2, 3, 50], [2, 3, 50_000], [3, 13_000, 7]];
+        let shapes = shapes.map(|[batch, length, dim]| Shape { batch, length, dim });
+        assert_eq!(shapes.map(|shape| MANY < shape.numbers()), [false, false, true, true]);
+        shapes
+    }
+
+    #[test]
+    fn a_state_is_moved_to_what_a_combination_is() {
+        for shape in shapes() {
+            let (x, y) = (latent(shape, 0.25), latent(shape, -1.5));
+            combined(&Weights::Shared([2.0, 0.5, -0.25]), &x, &y);
+            let keep = [1.0, 0.0, 0.0];
+            let kept = |position: usize| position % shape.length % 3 != 1;
+            let none = y.map_positions(&|_, row| row.fill(f64::NAN)).unwrap();
+            assert_eq!(bits(&combined(&Weights::Shared(keep), &x, &none)), bits(&x));
+            let some = y.map_positions(&|position, row| {
+                if kept(position) {
+                    row.fill(f64::NAN);
+                }
+            });
+            let each =
+                (0..shape.length).map(|i| if kept(i) { keep } else { [0.5, i as f64, -0.25] });
+            let sum = combined(&Weights::PerPosition(each.collect()), &x, &some.unwrap());
+            for (position, (sum, x)) in sum.rows().zip(x.rows()).enumerate() {
+                assert_eq!(sum == x, kept(position), "{shape}, {position}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_same_bits_on_any_number_of_threads() {
+        for shape in shapes() {
+            let (x, y) = (latent(shape, 0.1), latent(shape, -1.5));
+            let each = (0..shape.length).map(|i| [0.3, 1.0 / (i + 1) as f64, -0.7]);
+            for weights in [Weights::Shared([0.3, 1.1, -0.7]), Weights::PerPosition(each.collect())]
+            {
+                let on = |threads: usize| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                    pool.unwrap().install(|| bits(&combined(&weights, &x, &y)))
+                };
+                assert_eq!(on(1), on(2), "{shape}");
+            }
+        }
     }
 
     #[test]
@@ -300,7 +341,7 @@ mod tests {
         let size = alone.numbers();
         for (row, product) in x.dot(&y).unwrap().into_iter().enumerate() {
             let part = |x: &DenseLatent| {
-                let values = x.values[row * size..(row + 1) * size].to_vec();
+                let values = x.values()[row * size..(row + 1) * size].to_vec();
                 DenseLatent::new(alone, values).unwrap()
             };
             assert_eq!(part(&x).dot(&part(&y)).unwrap(), [product]);

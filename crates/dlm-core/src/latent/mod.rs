@@ -1,6 +1,8 @@
 //! The state of a continuous sampler.
 
 mod dense;
+mod numbers;
+mod sum;
 
 pub use dense::{DenseLatent, Real};
 
@@ -27,6 +29,22 @@ pub trait Latent: Sized {
         weights: &Weights<N>,
         terms: [&Self; N],
     ) -> Result<Self, LatentError>;
+
+    /// `c₀·x + Σ_k c_{k+1}·x_k`, where `x` is this state: [`combine`](Self::combine) for a first
+    /// term that nobody needs afterwards, so that the sum may be written in its place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`combine`](Self::combine).
+    fn moved<const N: usize, const M: usize>(
+        self,
+        weights: &Weights<N>,
+        others: [&Self; M],
+    ) -> Result<Self, LatentError> {
+        const { assert!(N == M + 1, "a weight for this state, and one for each other") };
+        let term = |k: usize| if k == 0 { &self } else { others[k - 1] };
+        Self::combine(weights, std::array::from_fn(term))
+    }
 
     /// Each position's vector after `change` was made to it. `change` is told the position,
     /// counted row-major over `[batch, length]`, and may be called in any order and from any

@@ -235,13 +235,9 @@ pub(super) fn canvases(
     prompts: Range<usize>,
     length: usize,
 ) -> Result<Vec<Canvas>, Error> {
-    let (path, list) = (stage.prompts()?.origin.clone(), stage.prompts()?.list.clone());
+    let all = stage.prompts()?.clone();
     let model: &Model = stage.models.need(family)?;
-    let canvas = |index: usize| {
-        let canvas = list[index].canvas(model, length);
-        canvas.map_err(|source| Error::Prompt { path: path.clone(), index, source })
-    };
-    prompts.map(canvas).collect()
+    prompts.map(|index| all.canvas(index, model, length)).collect()
 }
 
 /// The tokens that stand where the canvas was open.

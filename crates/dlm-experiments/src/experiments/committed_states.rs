@@ -1,11 +1,13 @@
 //! `committed-states`: one early token swapped for a wrong one, and what becomes of the
 //! others.
 
+mod oracle;
 mod reading;
 mod seen;
 mod swapping;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use dlm_core::TokenId;
 use dlm_discrete::unmasking::{Ending, UnmaskingSampler, presets};
@@ -13,13 +15,17 @@ use dlm_runtime::Model;
 use serde::{Deserialize, Serialize};
 
 use self::{
+    oracle::{ChainRow, Oracle},
     reading::{OtherRow, Reading},
     seen::Seen,
     swapping::{Swap, Swapping},
+    validity::Validity,
 };
-use super::Experiment;
+use super::{Experiment, known_chain::ChainSettings};
 use crate::{
-    Error, Family, Folder, Prompt, Spec, reference_text,
+    Error, Family, Folder, Prompt, Spec,
+    judging::NgramJudge,
+    reference_text,
     showing::{Caption, ChangeRow, trajectories},
     stage::Stage,
     summary::Findings,
@@ -29,6 +35,8 @@ use crate::{
 const RUNS: &str = "rows.csv";
 /// Every other token of each pair.
 const OTHERS: &str = "position.csv";
+/// Words of the chain, by distance from the wrong token.
+const WORDS: &str = "oracle.csv";
 /// The first prompt's runs, step by step.
 const TRAJECTORY: &str = "trajectory.csv";
 /// More presets than this have no room in a panel.
@@ -48,6 +56,8 @@ struct Settings {
     gen_length: usize,
     /// Steps in which it is filled.
     steps: usize,
+    /// The part on a known chain.
+    oracle: ChainSettings,
 }
 
 impl Settings {
@@ -69,7 +79,7 @@ impl Settings {
         if self.steps < 2 {
             return Err(spec.refuse("steps", "should be 2 at least: one before the swap"));
         }
-        Ok(())
+        self.oracle.check(spec)
     }
 }
 
@@ -97,6 +107,11 @@ struct PairRow {
     /// Network evaluations, the shared ones included.
     baseline_nfe: usize,
     swapped_nfe: usize,
+    /// Nats a byte to the n-gram judge: of the text without and with the wrong token, and of the
+    /// latter with the right token put back. None of an empty text.
+    baseline_ngram: Option<f64>,
+    swapped_ngram: Option<f64>,
+    restored_ngram: Option<f64>,
 }
 
 /// The experiment.
@@ -107,8 +122,10 @@ pub(super) struct CommittedStates {
     texts: Vec<String>,
     /// Words that may stand in the wrong place.
     words: Vec<TokenId>,
-    /// Why nobody judges, as a clause, where nobody does.
+    /// Why no model judges, as a clause, where none does.
     unjudged: Option<String>,
+    ngram: NgramJudge,
+    oracle: Oracle,
 }
 
 impl CommittedStates {
@@ -130,7 +147,10 @@ impl CommittedStates {
             }
             Some(_) => None,
         };
-        Ok(Self { settings, prompts: stage.prompts()?.list.len(), texts, words, unjudged })
+        let prompts = stage.prompts()?.list.len();
+        let oracle = Oracle::new(settings.oracle, stage.key())?;
+        let ngram = NgramJudge::new();
+        Ok(Self { settings, prompts, texts, words, unjudged, ngram, oracle })
     }
 
     /// The sampler of a preset, in one block.
@@ -168,11 +188,11 @@ impl CommittedStates {
 
 impl Experiment for CommittedStates {
     fn units(&self) -> usize {
-        self.prompts
+        self.prompts + self.oracle.units()
     }
 
     fn files(&self) -> &'static [&'static str] {
-        &[RUNS, OTHERS, TRAJECTORY]
+        &[RUNS, OTHERS, WORDS, TRAJECTORY]
     }
 
     fn measure(
@@ -181,14 +201,13 @@ impl Experiment for CommittedStates {
         stage: &mut Stage,
         folder: &mut Folder,
     ) -> Result<(), Error> {
+        if let Some(block) = unit.checked_sub(self.prompts) {
+            let words = self.oracle.measure(block, &self.settings.presets)?;
+            return folder.append(WORDS, &words);
+        }
         let (prompts, key) = (stage.prompts()?.clone(), stage.key().sequence(unit as u64));
         let model = stage.models.need(Family::Masked)?;
-        let canvas = prompts.list[unit].canvas(model, self.settings.gen_length);
-        let canvas = canvas.map_err(|source| Error::Prompt {
-            path: prompts.origin.clone(),
-            index: unit,
-            source,
-        })?;
+        let canvas = prompts.canvas(unit, model, self.settings.gen_length)?;
         let ends = model.ends();
         let mut shown = Vec::new();
         for name in &self.settings.presets {
@@ -204,11 +223,15 @@ impl Experiment for CommittedStates {
             let Some(swap) = swapping.run(model, &canvas)? else { continue };
             let reading =
                 Reading { prompt: unit, preset: name, canvas: &canvas, swap: &swap, ends: &ends };
-            let mut others = reading.own(model)?;
+            let mut others = reading.others();
+            if *name == self.settings.ruled {
+                reading.own(model, &mut others)?;
+            }
+            let ngram = reading.counted(&self.ngram, model)?;
             if self.unjudged.is_none() {
                 reading.judged(stage.models.need(Family::Autoregressive)?, &mut others)?;
             }
-            folder.append(RUNS, &[reading.pair(&self.texts)])?;
+            folder.append(RUNS, &[reading.pair(&self.texts, ngram)])?;
             folder.append(OTHERS, &others)?;
             shown.extend(self.shown(name, &swap));
         }
@@ -223,7 +246,10 @@ impl Experiment for CommittedStates {
         let others: Vec<OtherRow> = folder.read_rows(OTHERS)?;
         let settings = &self.settings;
         let seen = Seen::new(&pairs, &others, settings, self.prompts, stage.bootstrap());
-        let estimates = seen.estimates();
+        let mut estimates = seen.estimates();
+        let words: Vec<ChainRow> = folder.read_rows(WORDS)?;
+        let validity = Validity::new(&words, settings, stage.bootstrap());
+        validity.add(&mut estimates);
         let caption = Caption::new(
             "distance",
             "What a wrong token does to the others",
@@ -234,6 +260,14 @@ impl Experiment for CommittedStates {
         );
         let label = "distance, log₂ (1, 2, up to 4, up to 8, …)";
         let mut figures = vec![caption.curves(folder, label, &seen.panels())?];
+        let caption = Caption::new(
+            "chain",
+            "The same on a chain whose law is known",
+            "A network that knows the law fills words in which a token was swapped for a wrong one. \
+             Impossible transitions by the distance of their farther token, which is 1 where they \
+             touch the swapped one; means over words with 95 % intervals.",
+        );
+        figures.push(caption.curves(folder, label, &validity.panels())?);
         let changes: Vec<ChangeRow> = folder.read_rows(TRAJECTORY)?;
         if !changes.is_empty() {
             let caption = Caption::new(
@@ -248,16 +282,14 @@ impl Experiment for CommittedStates {
             figures.push(caption.trajectory(folder, &samples)?);
         }
         let omitted = self.unjudged.as_ref().map(|why| {
-            format!(
-                "No judge read the texts, so only the masked model's own nats are given: {why}."
-            )
+            format!("No causal model judged the texts, so the first rule has no estimate: {why}.")
         });
         Ok(Findings {
-            finding: seen.finding(&estimates),
+            finding: format!("{} {}", seen.finding(&estimates), validity.finding(&estimates)),
             method: self.method(),
             omitted: omitted.into_iter().collect(),
             figures,
-            tables: vec![seen.table(&estimates)],
+            tables: vec![seen.table(&estimates), validity.table(&estimates)],
             estimates,
             ..Findings::default()
         })
@@ -266,7 +298,8 @@ impl Experiment for CommittedStates {
 
 impl CommittedStates {
     fn method(&self) -> String {
-        let Settings { presets, near, gen_length, steps, .. } = &self.settings;
+        let Settings { presets, ruled, near, gen_length, steps, oracle } = &self.settings;
+        let ChainSettings { words, length, states } = oracle;
         format!(
             "For each of {} prompts and each of the presets {}, {gen_length} masks are filled in \
              {steps} steps and one block. After the first step that commits a word and leaves \
@@ -275,10 +308,16 @@ impl CommittedStates {
              the swap, are filled further with the same random numbers. What rules that mask again \
              make of the wrong token is left to them. All other tokens before both texts' ends are \
              compared position by position: nats to a causal judge, nats to the masked model with \
-             the token hidden, and whether the token is another. Near means at most {near} \
-             positions away. Two more texts separate causes: the text without the swap, with only \
-             the wrong word put in, and the text with the swap, with only the right word put back. \
-             Intervals resample prompts.",
+             the token hidden in a canvas of its own ({ruled} only), and whether the token is \
+             another. Near means at most {near} positions away. Two more texts separate causes: the \
+             text without the swap, with only the wrong word put in, and the text with the swap, \
+             with only the right word put back. The latter differs from the text without a swap by \
+             nothing but what the wrong word did to the others, so the rules look at it. An n-gram \
+             judge reads the texts as wholes. On the chain, whose states are {states} and half of \
+             whose transitions are impossible, a quarter of each of {words} words of {length} is \
+             given, and a network that knows the law fills the rest one token a step, at \
+             temperature 1; the first token it commits is swapped for any other. Intervals resample \
+             prompts, or words.",
             self.prompts,
             presets.join(", "),
         )

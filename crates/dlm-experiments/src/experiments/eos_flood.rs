@@ -152,9 +152,7 @@ impl Experiment for EosFlood {
         let model = stage.models.need(Family::Masked)?;
         let decoding = Decoding { settings: &self.settings, ends: model.ends(), unit, key };
         for &length in &self.settings.gen_lengths {
-            let canvas = prompts.list[unit].canvas(model, length).map_err(|source| {
-                Error::Prompt { path: prompts.origin.clone(), index: unit, source }
-            })?;
+            let canvas = prompts.canvas(unit, model, length)?;
             folder.append(FIRST_PASS, &decoding.first_pass(model, &canvas)?)?;
             for name in POLICIES {
                 let (run, positions) = decoding.decode(model, &canvas, name)?;

@@ -14,7 +14,7 @@ use dlm_runtime::Model;
 use serde::Deserialize;
 
 use self::{
-    estimates::{AnswerRow, MaskRow, estimates, panel, table},
+    estimates::{AnswerRow, MaskRow, estimates, panel, table, without_spread},
     oracle::{Oracle, OracleSettings, WordRow},
     order::{Order, sampler},
     schedule::{Schedule, information, longest_run, surprisal},
@@ -22,10 +22,10 @@ use self::{
 use super::{
     Experiment,
     paragraph::with_interval,
-    recovery::{Hidden, KnownText, Level, known_texts, missing},
+    recovery::{Hidden, KnownText, Level, known_texts, missing, why_no_texts},
 };
 use crate::{
-    Error, Estimates, Family, Folder, Prompt, generation::Speech, judging, reference_text,
+    Error, Estimates, Family, Folder, Prompts, generation::Speech, judging, reference_text,
     showing::Caption, stage::Stage, summary::Findings,
 };
 
@@ -86,9 +86,10 @@ impl Settings {
 pub(super) struct InformationAware {
     settings: Settings,
     texts: Vec<KnownText>,
-    prompts: Vec<Prompt>,
+    prompts: Prompts,
     surprisal: Vec<f64>,
     oracle: Oracle,
+    ngram: judging::NgramJudge,
 }
 
 impl InformationAware {
@@ -107,7 +108,8 @@ impl InformationAware {
         };
         let oracle = Oracle::new(settings.oracle.clone(), stage.key().sequence(CHAIN));
         let oracle = oracle.map_err(|error| stage.spec.refuse("oracle", error))?;
-        Ok(Self { settings, texts, prompts: prompts.list, surprisal, oracle })
+        let ngram = judging::NgramJudge::new();
+        Ok(Self { settings, texts, prompts, surprisal, oracle, ngram })
     }
 
     /// The masks of all schedules on a text; the `k`-th of each is drawn with the same numbers.
@@ -153,14 +155,14 @@ impl InformationAware {
         Ok(cases.iter().zip(&hidden).zip(found).map(row).collect())
     }
 
-    /// Answers to a text's prompt in both orders, not yet judged.
+    /// Answers to a text's prompt in both orders, not yet read by the causal judge.
     fn write(
         &self,
         text: &KnownText,
         model: &mut Model,
         key: Key,
     ) -> Result<Vec<AnswerRow>, Error> {
-        let canvas = self.prompts[text.prompt].canvas(model, self.settings.gen_length)?;
+        let canvas = self.prompts.canvas(text.prompt, model, self.settings.gen_length)?;
         let speech = Speech::new(model, &[]);
         let sampler = sampler(self.settings.steps);
         let mut rows = Vec::new();
@@ -171,12 +173,14 @@ impl InformationAware {
             let tokens = canvases[0].tokens();
             let ids: Vec<u32> = canvas.response().iter().map(|&at| tokens[at]).collect();
             let entropy = judging::Variety::of(speech.before_end(&ids)).entropy;
+            let answer = speech.text(model, &ids)?;
             rows.push(AnswerRow {
                 text: text.prompt,
                 order,
                 nats: None,
+                ngram: self.ngram.judge(&answer).per_unit().map(|nats| nats as f32),
                 entropy: entropy.map(|entropy| entropy as f32),
-                answer: speech.text(model, &ids)?,
+                answer,
             });
         }
         Ok(rows)
@@ -206,15 +210,13 @@ impl Experiment for InformationAware {
         let model = stage.models.need(Family::Masked)?;
         let mask = model.mask()?;
         folder.append(MASKS, &self.masks(text, model, mask, key)?)?;
-        if !stage.models.has(Family::Autoregressive) {
-            return Ok(());
-        }
-        let mut answers = self.write(text, stage.models.need(Family::Masked)?, key)?;
-        let judge = stage.models.need(Family::Autoregressive)?;
-        let prompt = self.prompts[text.prompt].shown();
-        for row in &mut answers {
-            let judged = judging::causal(judge, &prompt, &row.answer)?;
-            row.nats = judged.per_unit().map(|nats| nats as f32);
+        let mut answers = self.write(text, model, key)?;
+        if let Some(judge) = stage.models.get(Family::Autoregressive) {
+            let prompt = self.prompts.list[text.prompt].shown();
+            for row in &mut answers {
+                let judged = judging::causal(judge, &prompt, &row.answer)?;
+                row.nats = judged.per_unit().map(|nats| nats as f32);
+            }
         }
         folder.append(ANSWERS, &answers)
     }
@@ -235,12 +237,18 @@ impl Experiment for InformationAware {
         if !stage.models.has(Family::Masked) {
             let why = stage.models.why_not(Family::Masked);
             omitted.push(format!("The language model is left out: {why}."));
+        } else if self.texts.is_empty() {
+            let why = why_no_texts(&self.prompts);
+            omitted.push(format!("The language model is left out: {why}."));
         } else if !stage.models.has(Family::Autoregressive) {
             let why = stage.models.why_not(Family::Autoregressive);
-            omitted.push(format!("Decoding by the language model is not judged: {why}."));
+            omitted.push(format!(
+                "What the language model writes is judged by counts alone, and by no causal model: \
+                 {why}."
+            ));
         }
         Ok(Findings {
-            finding: finding(&estimates),
+            finding: finding(&estimates, without_spread(&masks)),
             method: self.method(bootstrap.resamples),
             tables: table(&estimates, self.settings.noise).into_iter().collect(),
             figures: vec![figure],
@@ -256,13 +264,15 @@ impl InformationAware {
         let Settings { noise, length, draws, gen_length, steps, oracle, .. } = &self.settings;
         format!(
             "Each of {} reference answers, cut to {length} tokens, is masked {draws} times by each \
-             of four schedules at a mean noise of {noise}: uniform; by position, a token hidden in \
-             proportion to its surprisal in ordinary text and the less the nearer it stands to the \
-             prompt, none for certain and none ever; by density, hidden positions evenly spaced; and \
-             aware, both. What is recovered of a token is −ln p where all is hidden, less −ln p now. \
+             of five schedules at a mean noise of {noise}: uniform; counted, as many hidden as in the \
+             spaced ones, at any places; by position, a token hidden in proportion to its surprisal \
+             in ordinary text and the less the nearer it stands to the prompt, none for certain and \
+             none ever; by density, hidden positions evenly spaced; and aware, both. The spaced \
+             schedules leave hardly any chance to how many are hidden, which evens out by itself, so \
+             they are compared with the counted one. What is recovered of a token is −ln p where all is hidden, less −ln p now. \
              Decoding in the aware order commits positions far apart first; {gen_length} tokens in \
              {steps} steps are written in it and in random order, drawn at temperature 1, and judged \
-             by the base. The chain has {} tokens, each with three successors; {} words of {} are \
+             by the base and by counts of six bytes. The chain has {} tokens, each with three successors; {} words of {} are \
              drawn from it by a network that knows its law. Intervals resample texts and words \
              ({resamples} resamples).",
             self.texts.len(),
@@ -273,21 +283,30 @@ impl InformationAware {
     }
 }
 
-fn finding(estimates: &Estimates) -> String {
+fn finding(estimates: &Estimates, (without, masks): (usize, usize)) -> String {
     let show = |name: &str| with_interval(estimates, name);
     let mut said = Vec::new();
     if estimates.get("spread_change").is_some() {
         said.push(format!(
-            "Under the uniform schedule the spread of what is recovered is {}, under the aware one \
-             {}: a change of {}, of which spacing alone gives {} and information alone {}. The nats \
-             recovered change by {} a token.",
-            show("spread_uniform"),
+            "With as many positions hidden at any places the spread of what is recovered is {}, \
+             under the aware schedule {}: a change of {}. Spacing alone gives {}. Information alone \
+             gives {} from the uniform schedule, whose number of hidden positions varies; that the \
+             number does not vary gives {} by itself. The nats recovered change by {} a token.",
+            show("spread_counted"),
             show("spread_aware"),
             show("spread_change"),
             show("spread_change_density"),
             show("spread_change_position"),
+            show("spread_change_counted"),
             show("recovered_change"),
         ));
+        said.push(match without {
+            0 => "No mask is left out of a spread.".to_string(),
+            _ => format!(
+                "On the whole nothing is recovered under {without} of {masks} masks; a spread over \
+                 the mean does not exist then, and they are left out of it."
+            ),
+        });
     }
     said.push(format!(
         "On the chain, decoding positions that are spaced apart first changes the share of \
@@ -296,13 +315,14 @@ fn finding(estimates: &Estimates) -> String {
         show("oracle_invalid_aware"),
         show("oracle_invalid_change"),
     ));
-    if estimates.get("judge_change").is_some() {
+    if estimates.get("ngram_change").is_some() {
         said.push(format!(
-            "On the language model the judge's nats a token go from {} to {} (change {}), and the \
-             entropy of what is written changes by {}.",
+            "On the language model the causal judge's nats a token go from {} to {} (change {}), the \
+             n-gram judge's nats a byte change by {}, and the entropy of what is written by {}.",
             show("judge_uniform"),
             show("judge_aware"),
             show("judge_change"),
+            show("ngram_change"),
             show("entropy_change"),
         ));
     }

@@ -16,7 +16,7 @@ use self::{
 };
 use super::{Experiment, paragraph::with_interval};
 use crate::{
-    Error, Estimates, Family, Folder, Prompt, PromptBody, showing::Caption, stage::Stage,
+    Error, Estimates, Family, Folder, PromptBody, Prompts, showing::Caption, stage::Stage,
     summary::Findings,
 };
 
@@ -45,7 +45,7 @@ pub(super) struct RoundingExperiment {
     settings: Settings,
     sampler: UnmaskingSampler,
     reader: Option<Reader>,
-    prompts: Vec<Prompt>,
+    prompts: Prompts,
 }
 
 impl RoundingExperiment {
@@ -68,7 +68,7 @@ impl RoundingExperiment {
         let key = stage.key();
         let reader = stage.models.get(Family::Gaussian);
         let reader = reader.map(|model| Reader::new(model, solver, settings.steps, key));
-        let prompts = stage.prompts()?.list.clone();
+        let prompts = stage.prompts()?.clone();
         Ok(Self { settings, sampler, reader: reader.transpose()?, prompts })
     }
 
@@ -79,13 +79,12 @@ impl RoundingExperiment {
         stage: &mut Stage,
     ) -> Result<Vec<WrittenRow>, Error> {
         let (length, mut rows) = (self.settings.gen_length, Vec::new());
-        let body = &self.prompts[prompt];
         if let Some(model) = stage.models.get(Family::Masked) {
-            let canvas = body.canvas(model, length)?;
+            let canvas = self.prompts.canvas(prompt, model, length)?;
             rows.push(written::by_masks(model, &self.sampler, prompt, canvas, key)?);
         }
         if let Some(model) = stage.models.get(Family::Autoregressive) {
-            let opening = match &body.body {
+            let opening = match &self.prompts.list[prompt].body {
                 PromptBody::Text(text) => model.text()?.opening(text)?,
                 PromptBody::Tokens(tokens) => tokens.clone(),
             };
@@ -98,7 +97,7 @@ impl RoundingExperiment {
 
 impl Experiment for RoundingExperiment {
     fn units(&self) -> usize {
-        self.prompts.len()
+        self.prompts.list.len()
     }
 
     fn files(&self) -> &'static [&'static str] {
@@ -114,7 +113,7 @@ impl Experiment for RoundingExperiment {
         let key = stage.key().sequence(unit as u64);
         if let Some(reader) = &self.reader {
             let model = stage.models.need(Family::Gaussian)?;
-            let canvas = self.prompts[unit].canvas(model, self.settings.gen_length)?;
+            let canvas = self.prompts.canvas(unit, model, self.settings.gen_length)?;
             folder.append(STEPS, &reader.steps(model, unit, &canvas, key)?)?;
         }
         folder.append(WRITTEN, &self.written(unit, key, stage)?)
@@ -161,7 +160,7 @@ impl RoundingExperiment {
              for written tokens that a later step changes or takes back, and the autoregressive \
              model, continuing greedily, for tokens that differ once the text is twice as long. \
              Intervals resample prompts ({resamples} resamples).",
-            self.prompts.len()
+            self.prompts.list.len()
         )
     }
 }

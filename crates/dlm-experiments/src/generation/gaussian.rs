@@ -122,7 +122,7 @@ impl GaussianSampler {
             Ok(mean)
         };
         let nfe = self.solver.nfe();
-        let mut watch = |step: &dlm_continuous::Step<'_, TensorLatent>, _: &_| -> ControlFlow<()> {
+        let mut watch = |step: &dlm_continuous::Step<'_>, _: &_| -> ControlFlow<()> {
             // The last step ends at data, for which one evaluation is enough.
             let last = step.index + 1 == step.steps;
             let so_far = step.index * nfe + if last { 1 } else { nfe };

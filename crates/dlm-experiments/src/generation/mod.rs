@@ -206,10 +206,6 @@ fn canvases(model: &Model, run: &GenerationRun) -> Result<Vec<Canvas>, Error> {
     if run.prompts.list.is_empty() {
         return refuse("there is no prompt: raise --limit");
     }
-    let canvas = |(index, prompt): (usize, &crate::Prompt)| {
-        let canvas = prompt.canvas(model, run.gen_length);
-        let path = run.prompts.origin.clone();
-        canvas.map_err(|source| Error::Prompt { path, index, source })
-    };
-    run.prompts.list.iter().enumerate().map(canvas).collect()
+    let indices = 0..run.prompts.list.len();
+    indices.map(|index| run.prompts.canvas(index, model, run.gen_length)).collect()
 }

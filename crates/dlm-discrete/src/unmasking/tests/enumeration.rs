@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dlm_core::{Canvas, MaskPredictor, TokenId};
 use dlm_rng::Purpose;
+use dlm_testkit::Branches;
 
 use super::model::Doubtful;
 use crate::unmasking::{
@@ -35,9 +36,9 @@ pub(super) fn law(
         let mut next = BTreeMap::new();
         for (row, probability) in states.into_values() {
             let mut branch = Branch::default();
-            while branch.begin() {
+            while branch.0.begin() {
                 let (row, done) = step(sampler, model, row.clone(), aids, &mut branch);
-                let probability = probability * branch.probability;
+                let probability = probability * branch.0.probability();
                 if done {
                     *law.entry(row.canvas.tokens().to_vec()).or_default() += probability;
                 } else {
@@ -96,43 +97,15 @@ fn step(
     (row, false)
 }
 
-/// One path through all decisions of a step, and after it the next.
+/// A sampler's decisions, taken by a path.
 #[derive(Default)]
-struct Branch {
-    /// Each decision's outcome, and how many outcomes it had.
-    path: Vec<(usize, usize)>,
-    depth: usize,
-    begun: bool,
-    /// Of the path so far.
-    probability: f64,
-}
+struct Branch(Branches);
 
 impl Branch {
-    /// Goes to the first path, or from the last one to the next; false after all.
-    fn begin(&mut self) -> bool {
-        if self.begun {
-            while self.path.last().is_some_and(|(choice, all)| choice + 1 == *all) {
-                self.path.pop();
-            }
-            match self.path.last_mut() {
-                Some((choice, _)) => *choice += 1,
-                None => return false,
-            }
-        }
-        (self.begun, self.depth, self.probability) = (true, 0, 1.0);
-        true
-    }
-
-    /// This path's outcome among those of positive weight.
+    /// This path's outcome. A sampler that leaves nothing to choose from is wrong.
     fn choose(&mut self, weights: &[f64]) -> usize {
-        let possible: Vec<usize> = (0..weights.len()).filter(|&i| 0.0 < weights[i]).collect();
-        if self.depth == self.path.len() {
-            self.path.push((0, possible.len()));
-        }
-        let chosen = possible[self.path[self.depth].0];
-        self.depth += 1;
-        self.probability *= weights[chosen] / weights.iter().sum::<f64>();
-        chosen
+        assert!(weights.iter().any(|&weight| 0.0 < weight), "no outcome is possible: {weights:?}");
+        self.0.choose(weights)
     }
 }
 
@@ -146,13 +119,7 @@ impl Draws for Branch {
     }
 
     fn shuffle(&mut self, _: usize, positions: &[usize]) -> Vec<f64> {
-        let mut ranks = vec![0.0; positions.len()];
-        let mut left: Vec<usize> = (0..positions.len()).collect();
-        while !left.is_empty() {
-            let first = left.remove(self.choose(&vec![1.0; left.len()]));
-            ranks[first] = left.len() as f64;
-        }
-        ranks
+        self.0.shuffle(positions.len())
     }
 
     fn pick(&mut self, _: usize, _: usize, weights: &[f64]) -> usize {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use dlm_core::{Ask, Canvas, MaskPredictor, ModelError, Prediction, Query, TokenId};
 use dlm_discrete::unmasking::{At, Draws, Filling, UnmaskingSampler};
 use dlm_rng::Purpose;
-use dlm_testkit::Tabular;
+use dlm_testkit::{Branches, Tabular};
 
 use crate::Error;
 
@@ -50,7 +50,7 @@ impl Law {
 ///
 /// Where a setting of the sampler cannot be.
 pub(super) fn law(sampler: &UnmaskingSampler, table: &Tabular) -> Result<Law, Error> {
-    let branch = Rc::new(RefCell::new(Branch::default()));
+    let branch = Rc::new(RefCell::new(Branches::default()));
     let mut network = Enumerated { table: table.clone(), branch: Rc::clone(&branch) };
     let frequencies = vec![1.0 / table.vocab() as f32; table.vocab()];
     let blank = Canvas::continuation(&[], table.length(), table.mask())
@@ -66,7 +66,7 @@ pub(super) fn law(sampler: &UnmaskingSampler, table: &Tabular) -> Result<Law, Er
         filling.frequencies = &frequencies;
         filling.dependence = Some(&mut dependence);
         let outcomes = filling.run(&mut canvases, &mut draws, &mut ())?;
-        let probability = branch.borrow().probability;
+        let probability = branch.borrow().probability();
         *law.words.entry(canvases[0].tokens().to_vec()).or_default() += probability;
         law.evaluations += probability * outcomes[0].nfe as f64;
     }
@@ -76,7 +76,7 @@ pub(super) fn law(sampler: &UnmaskingSampler, table: &Tabular) -> Result<Law, Er
 /// A table whose draws are decisions of the branch.
 struct Enumerated {
     table: Tabular,
-    branch: Rc<RefCell<Branch>>,
+    branch: Rc<RefCell<Branches>>,
 }
 
 impl MaskPredictor for Enumerated {
@@ -103,51 +103,8 @@ impl MaskPredictor for Enumerated {
     }
 }
 
-/// One path through all decisions, and after it the next.
-#[derive(Default)]
-struct Branch {
-    /// Each decision's outcome, and how many outcomes it had.
-    path: Vec<(usize, usize)>,
-    depth: usize,
-    begun: bool,
-    /// Of the path so far.
-    probability: f64,
-}
-
-impl Branch {
-    /// Goes to the first path, or from the last one to the next; false after all.
-    fn begin(&mut self) -> bool {
-        if self.begun {
-            while self.path.last().is_some_and(|(outcome, all)| outcome + 1 == *all) {
-                self.path.pop();
-            }
-            match self.path.last_mut() {
-                Some((outcome, _)) => *outcome += 1,
-                None => return false,
-            }
-        }
-        (self.begun, self.depth, self.probability) = (true, 0, 1.0);
-        true
-    }
-
-    /// This path's outcome among those of positive weight; the first where none has any.
-    fn choose(&mut self, weights: &[f64]) -> usize {
-        let possible: Vec<usize> = (0..weights.len()).filter(|&i| 0.0 < weights[i]).collect();
-        if possible.is_empty() {
-            return 0;
-        }
-        if self.depth == self.path.len() {
-            self.path.push((0, possible.len()));
-        }
-        let chosen = possible[self.path[self.depth].0];
-        self.depth += 1;
-        self.probability *= weights[chosen] / weights.iter().sum::<f64>();
-        chosen
-    }
-}
-
 /// A sampler's decisions, taken by a branch that its network shares.
-struct Decisions(Rc<RefCell<Branch>>);
+struct Decisions(Rc<RefCell<Branches>>);
 
 impl Draws for Decisions {
     /// The network draws, and looks at no number.
@@ -160,13 +117,7 @@ impl Draws for Decisions {
     }
 
     fn shuffle(&mut self, _: usize, positions: &[usize]) -> Vec<f64> {
-        let mut ranks = vec![0.0; positions.len()];
-        let mut left: Vec<usize> = (0..positions.len()).collect();
-        while !left.is_empty() {
-            let chosen = self.0.borrow_mut().choose(&vec![1.0; left.len()]);
-            ranks[left.remove(chosen)] = left.len() as f64;
-        }
-        ranks
+        self.0.borrow_mut().shuffle(positions.len())
     }
 
     fn pick(&mut self, _: usize, _: usize, weights: &[f64]) -> usize {

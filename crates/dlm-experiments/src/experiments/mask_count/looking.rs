@@ -32,9 +32,7 @@ impl Looking<'_> {
         let mut references: Vec<Reference> = Vec::new();
         let mut rows = Vec::new();
         for &masks in &settings.masks {
-            let canvas = prompts.list[*unit].canvas(model, masks).map_err(|source| {
-                Error::Prompt { path: prompts.origin.clone(), index: *unit, source }
-            })?;
+            let canvas = prompts.canvas(*unit, model, masks)?;
             let positions = canvas.masked();
             let query = Query::new(canvas.tokens(), &positions);
             let ask = Ask { expectations: &ends, ..Ask::default() };

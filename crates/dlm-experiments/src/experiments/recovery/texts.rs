@@ -26,11 +26,12 @@ impl KnownText {
 }
 
 /// The first `most` prompts that have a reference answer, each answer cut to `longest` tokens;
-/// prompts of token ids have none that could be read.
+/// prompts of token ids have none that could be read. There may be none at all:
+/// [`why_no_texts`] says so.
 ///
 /// # Errors
 ///
-/// Where no prompt has an answer, or one does not fit the model.
+/// Where a prompt or its answer does not fit the model.
 pub(in crate::experiments) fn known_texts(
     model: &Model,
     prompts: &Prompts,
@@ -42,16 +43,17 @@ pub(in crate::experiments) fn known_texts(
         if texts.len() == most {
             break;
         }
-        let refused = |source| Error::Prompt { path: prompts.origin.clone(), index, source };
-        texts.extend(known_text(model, index, prompt, longest).map_err(refused)?);
+        let text = known_text(model, index, prompt, longest);
+        texts.extend(text.map_err(|source| prompts.refuse(index, source))?);
     }
-    match texts.is_empty() {
-        true => {
-            let problem = "no prompt has a reference answer: add a \"response\" to some";
-            Err(Error::malformed(&prompts.origin, "response", problem))
-        }
-        false => Ok(texts),
-    }
+    Ok(texts)
+}
+
+/// Why there are no texts, as a clause: a report says what is missing, and the parts that need
+/// no text run all the same.
+pub(in crate::experiments) fn why_no_texts(prompts: &Prompts) -> String {
+    let origin = &prompts.origin;
+    format!("no prompt of {origin} has a reference answer; a \"response\" beside a prompt is one")
 }
 
 fn known_text(

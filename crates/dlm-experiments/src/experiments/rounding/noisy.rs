@@ -97,9 +97,12 @@ impl Reader {
             Ok(mean)
         };
         let (mut rows, mut before, mut failure) = (Vec::new(), None, None);
-        let mut watch = |step: &Step<'_, TensorLatent>, next: &Stepped<TensorLatent>| match self
-            .read(prompt, step, &next.x0, &mut before)
-        {
+        let mut watch = |step: &Step<'_>, next: &Stepped<TensorLatent>| match self.read(
+            prompt,
+            step,
+            &next.x0,
+            &mut before,
+        ) {
             Ok(row) => {
                 rows.push(row);
                 ControlFlow::Continue(())
@@ -122,7 +125,7 @@ impl Reader {
     fn read(
         &self,
         prompt: usize,
-        step: &Step<'_, TensorLatent>,
+        step: &Step<'_>,
         x0: &TensorLatent,
         before: &mut Option<Vec<TokenId>>,
     ) -> Result<StepRow, Error> {
