@@ -1,6 +1,6 @@
 //! Intervals from resampled units.
 
-use dlm_rng::{Key, Purpose};
+use dlm_rng::{Key, Purpose, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +151,7 @@ impl Bootstrap {
         Ok(estimates.into_iter().zip(table.present()).map(at).collect())
     }
 
-    fn check(&self, units: usize) -> Result<(), Error> {
+    pub(crate) fn check(&self, units: usize) -> Result<(), Error> {
         check::level(self.level)?;
         let needed = (2.0 / (1.0 - self.level)).ceil() as usize - 1;
         check::enough("resamples", self.resamples, needed)?;
@@ -164,16 +164,9 @@ impl Bootstrap {
         F: Fn(&[usize]) -> T + Sync,
     {
         let all: Vec<usize> = (0..units).collect();
-        let purpose = Key::new(self.seed).purpose(Purpose::Bootstrap);
-        let resampled = (0..self.resamples)
-            .into_par_iter()
-            .map_init(Vec::new, |chosen, resample| {
-                let mut stream = purpose.sequence(resample as u64).stream();
-                chosen.clear();
-                chosen.extend((0..units).map(|_| stream.below(units as u64) as usize));
-                statistic(chosen)
-            })
-            .collect();
+        let resampled = self.resampled(&statistic, |stream, chosen| {
+            chosen.extend((0..units).map(|_| stream.below(units as u64) as usize));
+        });
         let left_out = match self.method {
             Method::Percentile => Vec::new(),
             Method::Bca => (0..units)
@@ -188,7 +181,25 @@ impl Bootstrap {
         Evaluated { full: statistic(&all), resampled, left_out }
     }
 
-    fn estimate(
+    /// The statistic on every resample, of which `draw` chooses the units.
+    pub(crate) fn resampled<T, F, D>(&self, statistic: F, draw: D) -> Vec<T>
+    where
+        T: Send,
+        F: Fn(&[usize]) -> T + Sync,
+        D: Fn(&mut Stream, &mut Vec<usize>) + Sync,
+    {
+        let purpose = Key::new(self.seed).purpose(Purpose::Bootstrap);
+        (0..self.resamples)
+            .into_par_iter()
+            .map_init(Vec::new, |chosen, resample| {
+                chosen.clear();
+                draw(&mut purpose.sequence(resample as u64).stream(), chosen);
+                statistic(chosen)
+            })
+            .collect()
+    }
+
+    pub(crate) fn estimate(
         &self,
         units: usize,
         value: f64,

@@ -9,9 +9,10 @@
 //! |---|---|
 //! | a mean, or any function of the prompts, with its interval | [`Bootstrap`] |
 //! | a curve over positions, some cells absent | [`Table`], [`Bootstrap::curve`] |
+//! | a function of a series whose neighbours go together | [`Bootstrap::moving_blocks`], [`block_length`] |
 //! | a statistic that is too costly to resample by prompt | [`jackknife`] |
 //! | a share of trials | [`wilson`] |
-//! | does a curve go up or down? | [`mann_kendall`], [`theil_sen`] |
+//! | does a curve go up or down? | [`mann_kendall`], [`hamed_rao`] where neighbours go together, [`theil_sen`] |
 //! | do two quantities go together? | [`spearman`] |
 //! | how does a curve decay, and how fast? | [`fit`], [`fit_better`], [`half_life`] |
 //! | how far apart are two distributions? | [`kl`], [`jensen_shannon`], [`total_variation`] |
@@ -25,6 +26,7 @@
 #![deny(missing_docs)]
 
 mod bca;
+mod block_length;
 mod bootstrap;
 mod calibration;
 mod check;
@@ -35,15 +37,18 @@ mod divergence;
 mod error;
 mod estimate;
 mod half_life;
+mod hamed_rao;
 mod holm;
 mod jackknife;
 mod mann_kendall;
+mod moving_block;
 mod ngram;
 mod proportion;
 mod spearman;
 mod table;
 mod theil_sen;
 
+pub use block_length::block_length;
 pub use bootstrap::{Bootstrap, Method};
 pub use calibration::{Bin, Bins, Reliability};
 pub use curve::{Curve, Family};
@@ -52,9 +57,11 @@ pub use divergence::{entropy, jensen_shannon, jensen_shannon_of_many, kl, total_
 pub use error::Error;
 pub use estimate::Estimate;
 pub use half_life::half_life;
+pub use hamed_rao::hamed_rao;
 pub use holm::holm;
 pub use jackknife::jackknife;
 pub use mann_kendall::{MannKendall, mann_kendall};
+pub use moving_block::Stretch;
 pub use ngram::Ngram;
 pub use proportion::wilson;
 pub use spearman::{Spearman, spearman};

@@ -70,7 +70,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Result<Spearman, Error> {
 }
 
 /// Twice the rank of each value from 1, equal values at the mean of theirs.
-fn doubled_ranks(values: &[f64]) -> Vec<f64> {
+pub(crate) fn doubled_ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|&i, &k| values[i].total_cmp(&values[k]));
     let mut ranks = vec![0.0; values.len()];

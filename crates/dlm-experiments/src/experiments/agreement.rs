@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use dlm_core::TokenId;
-use dlm_runtime::{Model, TextCodec};
+use dlm_runtime::Model;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+/// Fewer sentences than these say nothing of a model, once others had to be left out.
+pub(super) const FEWEST: usize = 12;
 
 /// What agrees with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,13 +71,26 @@ impl Kind {
     }
 }
 
-/// The sentences of a file, one JSON object a line, the first `most` of them.
+/// The sentences that all models of a run can read.
+///
+/// Tokenizers cut words differently. A sentence that one model cannot read is left out for
+/// all, so that families are compared on the same ones.
+#[derive(Clone, Debug)]
+pub(super) struct Readable {
+    sentences: Vec<Sentence>,
+    /// How many there were.
+    of: usize,
+    /// The first that a model could not read: the sentence, the word, the model.
+    first: Option<[String; 3]>,
+}
+
+/// The sentences of a file, one JSON object a line.
 ///
 /// # Errors
 ///
 /// Where the file cannot be read, or a line is not such an object, repeats an id, or lists
 /// pairs whose words can be mixed without any harm.
-pub(super) fn read(path: &Path, most: usize) -> Result<Vec<Sentence>, Error> {
+pub(super) fn read(path: &Path) -> Result<Vec<Sentence>, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
     let mut sentences: Vec<Sentence> = Vec::new();
@@ -98,9 +114,8 @@ pub(super) fn read(path: &Path, most: usize) -> Result<Vec<Sentence>, Error> {
         }
         sentences.push(sentence);
     }
-    sentences.truncate(most);
     match sentences.is_empty() {
-        true => Err(Error::malformed(path, "file", "holds no sentence, or `pairs` is 0")),
+        true => Err(Error::malformed(path, "file", "holds no sentence")),
         false => Ok(sentences),
     }
 }
@@ -110,30 +125,101 @@ fn place(index: usize) -> String {
     format!("line {}", index + 1)
 }
 
+impl Readable {
+    pub(super) fn new(sentences: Vec<Sentence>) -> Self {
+        Self { of: sentences.len(), sentences, first: None }
+    }
+
+    /// Leaves out what `model` cannot read: sentences one of whose words is not exactly one
+    /// token, or shares its token with another word of its place.
+    ///
+    /// # Errors
+    ///
+    /// Where the model has no tokenizer.
+    pub(super) fn keep(&mut self, model: &Model) -> Result<(), Error> {
+        let mut kept = Vec::new();
+        for sentence in std::mem::take(&mut self.sentences) {
+            let Some(word) = sentence.unreadable(model)? else {
+                kept.push(sentence);
+                continue;
+            };
+            let model = || model.description().id;
+            self.first.get_or_insert_with(|| [sentence.id.clone(), word, model()]);
+        }
+        self.sentences = kept;
+        Ok(())
+    }
+
+    /// The first `most` that are left, none where too few are; and a sentence on those left
+    /// out, where there are any.
+    pub(super) fn first(mut self, most: usize) -> (Vec<Sentence>, Option<String>) {
+        let (left, of) = (self.sentences.len(), self.of);
+        let omitted = self.first.map(|[id, word, model]| {
+            let said = format!(
+                "{} of {of} sentences of agreement are left out, because a word of theirs is no \
+                 token of its own for some model of the run (first {id}: {word:?}, {model})",
+                of - left
+            );
+            match left < FEWEST {
+                true => format!(
+                    "{said}; {left} are fewer than {FEWEST}, so no sentence was asked about."
+                ),
+                false => format!("{said}."),
+            }
+        });
+        let too_few = omitted.is_some() && left < FEWEST;
+        self.sentences.truncate(if too_few { 0 } else { most });
+        (self.sentences, omitted)
+    }
+}
+
 impl Sentence {
-    /// The sentence as `model` reads it; `path` and `index` say where it comes from.
+    /// The words that may stand at a place, each once.
+    fn words(&self, place: usize) -> Vec<&str> {
+        let mut words: Vec<&str> = Vec::new();
+        for pair in &self.pairs {
+            if !words.contains(&pair[place].as_str()) {
+                words.push(&pair[place]);
+            }
+        }
+        words
+    }
+
+    /// The first word that is not one token, or not one of its own.
+    fn unreadable(&self, model: &Model) -> Result<Option<String>, Error> {
+        let codec = model.text()?;
+        for words in [self.words(0), self.words(1)] {
+            let mut tokens = Vec::new();
+            for word in words {
+                match codec.encode(word)?[..] {
+                    [token] if !tokens.contains(&token) => tokens.push(token),
+                    _ => return Ok(Some(word.to_string())),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The sentence as `model` reads it.
     ///
     /// # Errors
     ///
     /// Where the model has no tokenizer, the prompt cannot be put into its template, or a
-    /// word is not exactly one token.
-    pub(super) fn frame(&self, model: &Model, path: &Path, index: usize) -> Result<Frame, Error> {
+    /// word is not exactly one token; see [`Readable`].
+    pub(super) fn frame(&self, model: &Model) -> Result<Frame, Error> {
         let codec = model.text()?;
-        let distinct = |place: usize| {
-            let mut words: Vec<&str> = Vec::new();
-            for pair in &self.pairs {
-                if !words.contains(&pair[place].as_str()) {
-                    words.push(&pair[place]);
-                }
-            }
-            words
+        let words = [self.words(0), self.words(1)];
+        let token = |word: &&str| match codec.encode(word)?[..] {
+            [token] => Ok(token),
+            ref tokens => Err(Error::Argument(format!(
+                "sentence {}: {word:?} is {} tokens of {}: choose a word that is one",
+                self.id,
+                tokens.len(),
+                model.description().id
+            ))),
         };
-        let words = [distinct(0), distinct(1)];
-        let id = model.description().id;
-        let token = |word: &str| token(codec, word, path, index, &id);
-        let tokens = |place: usize| -> Result<Vec<TokenId>, Error> {
-            words[place].iter().map(|word| token(word)).collect()
-        };
+        let tokens =
+            |place: usize| words[place].iter().map(token).collect::<Result<Vec<TokenId>, Error>>();
         let fit = |a: &str, b: &str| self.pairs.iter().any(|pair| pair[0] == a && pair[1] == b);
         let row = |a: &&str| words[1].iter().map(|b| fit(a, b)).collect();
         let opening = codec.opening(&self.prompt)?;
@@ -157,26 +243,6 @@ impl Sentence {
     }
 }
 
-/// The one token of a word.
-fn token(
-    codec: &TextCodec,
-    word: &str,
-    path: &Path,
-    index: usize,
-    model: &str,
-) -> Result<TokenId, Error> {
-    match codec.encode(word)?[..] {
-        [token] => Ok(token),
-        ref tokens => {
-            let problem = format!(
-                "{word:?} is {} tokens of {model}: choose a word that is one",
-                tokens.len()
-            );
-            Err(Error::malformed(path, place(index), problem))
-        }
-    }
-}
-
 impl Frame {
     /// All tokens with `first` and `second` in the open places, and where these are.
     pub(super) fn filled(&self, first: TokenId, second: TokenId) -> (Vec<TokenId>, [usize; 2]) {
@@ -184,4 +250,28 @@ impl Frame {
         let tokens = [before, &[first][..], between, &[second], after].concat();
         (tokens, [before.len(), before.len() + 1 + between.len()])
     }
+}
+
+/// What the smoke run of an experiment starts with, with the sentences of another file.
+#[cfg(test)]
+pub(super) fn stage_for_test(id: &str, sentences: &Path) -> crate::stage::Stage {
+    use crate::{Prompts, Scale, Spec, stage};
+
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let text = std::fs::read_to_string(format!("{root}/specs/{id}.toml")).unwrap();
+    let own = "\"../crates/dlm-experiments/tests/fixtures/agreement.jsonl\"";
+    let text = text.replace(own, &format!("{:?}", sentences.to_str().unwrap()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.toml");
+    std::fs::write(&path, text.replace("\"../", &format!("\"{root}/"))).unwrap();
+    let spec = Spec::read(&path).unwrap();
+    let sizes = spec.sizes(Scale::Smoke).unwrap();
+    let prompts = sizes.prompts.as_ref().map(|prompts| {
+        let mut prompts = Prompts::jsonl(prompts).unwrap();
+        prompts.truncate(sizes.count.unwrap());
+        prompts
+    });
+    let sources = stage::Sources::find(sizes, None, None, crate::ComputeArguments::default());
+    let models = sources.unwrap().load().unwrap();
+    stage::Stage::new(spec, Scale::Smoke, models, prompts, folder.path())
 }

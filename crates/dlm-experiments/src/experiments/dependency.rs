@@ -14,7 +14,7 @@ use self::{
 use super::{
     Experiment,
     paragraph::with_interval,
-    recovery::{KnownText, known_texts},
+    recovery::{KnownText, known_texts, why_no_texts},
 };
 use crate::{Error, Estimates, Family, Folder, showing::Caption, stage::Stage, summary::Findings};
 
@@ -125,9 +125,12 @@ impl Experiment for Dependency {
         let caption = Caption::new("pairs", "What drawing tokens at once has to lose", caption);
         let panels = panels(&rows, &exact, distances, &bootstrap);
         let figure = caption.curves(folder, "distance of the two tokens, positions", &panels)?;
-        let omitted = (!stage.models.has(Family::Masked)).then(|| {
-            format!("The language model is left out: {}.", stage.models.why_not(Family::Masked))
-        });
+        let why = match stage.models.has(Family::Masked) {
+            false => Some(stage.models.why_not(Family::Masked)),
+            true if self.texts.is_empty() => Some(why_no_texts(stage.prompts()?)),
+            true => None,
+        };
+        let omitted = why.map(|why| format!("The language model is left out: {why}."));
         Ok(Findings {
             finding: finding(&estimates),
             method: self.method(bootstrap.resamples),

@@ -13,14 +13,14 @@ use dlm_continuous::schedule::Schedule;
 use serde::Deserialize;
 
 use self::{
-    estimates::{Measured, estimates},
+    estimates::{Measured, estimates, without_spread},
     oracle::{Oracle, OracleSettings},
     rows::TextRow,
 };
 use super::{
     Experiment,
     paragraph::{rounded, with_interval},
-    recovery::{KnownText, known_texts},
+    recovery::{KnownText, known_texts, why_no_texts},
 };
 use crate::{
     Error, Estimates, Family, Folder, Table, generation::noise_schedule, stage::Stage,
@@ -170,19 +170,25 @@ impl Experiment for InformationDecay {
         );
         let bootstrap = stage.bootstrap();
         let estimates = estimates(&measured, &bootstrap);
-        let omitted = [Family::Masked, Family::Gaussian].into_iter();
-        let omitted = omitted.filter(|&family| !stage.models.has(family)).map(|family| {
-            format!("Texts under {family} noise are left out: {}.", stage.models.why_not(family))
-        });
+        let mut omitted = Vec::new();
+        for (family, texts) in [(Family::Masked, &self.masked), (Family::Gaussian, &self.gaussian)]
+        {
+            let why = match stage.models.has(family) {
+                false => stage.models.why_not(family),
+                true if texts.is_empty() => why_no_texts(stage.prompts()?),
+                true => continue,
+            };
+            omitted.push(format!("Texts under {family} noise are left out: {why}."));
+        }
         Ok(Findings {
-            omitted: omitted.collect(),
+            omitted,
             figures: vec![
                 figures::against_noise(&measured, &bootstrap, folder)?,
                 figures::against_distance(&measured, &self.oracle, *far, &bootstrap, folder)?,
             ],
             tables: vec![self.exact(*far)],
             method: self.method(measured.masked.len().max(measured.gaussian.len()), &bootstrap),
-            finding: finding(&estimates),
+            finding: format!("{} {}", finding(&estimates), left_out(&measured)),
             estimates,
             ..Findings::default()
         })
@@ -243,6 +249,23 @@ fn measured(
         masked: rows::losses_of_texts(texts, Family::Masked, levels, far),
         gaussian: rows::losses_of_texts(texts, Family::Gaussian, levels, far),
         words: rows::losses_of_words(words, distances, levels, far),
+    }
+}
+
+/// Which texts and words have no part in the spreads, as a sentence.
+fn left_out(measured: &Measured) -> String {
+    let said: Vec<String> = without_spread(measured)
+        .into_iter()
+        .filter(|(_, missing, _)| 0 < *missing)
+        .map(|(which, missing, all)| format!("{missing} of {all} {which}"))
+        .collect();
+    match said.is_empty() {
+        true => "No text and no word is left out of a spread.".to_string(),
+        false => format!(
+            "On the whole nothing is recovered of {}; a spread over the mean does not exist then, \
+             and they are left out of it.",
+            said.join(", of ")
+        ),
     }
 }
 

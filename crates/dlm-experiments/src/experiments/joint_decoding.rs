@@ -7,14 +7,14 @@ mod pages;
 mod rules;
 mod runs;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Experiment,
-    agreement::{self, Sentence},
+    agreement::{self, Readable},
     answers::Answers,
     known_chain::{ChainSettings, KnownChain},
 };
@@ -38,7 +38,7 @@ struct Settings {
     agreement: PathBuf,
     /// The rules.
     rules: Vec<String>,
-    /// Sentences that are measured; those behind them calibrate.
+    /// Sentences, of those that the model can read; what fills no canvas is left out.
     pairs: usize,
     /// Sentences on one canvas.
     together: usize,
@@ -69,6 +69,8 @@ enum Unit {
 pub(super) struct JointDecoding {
     runs: Runs,
     units: Vec<Unit>,
+    /// What is to be said of the sentences left out.
+    omitted: Option<String>,
 }
 
 impl JointDecoding {
@@ -87,28 +89,27 @@ impl JointDecoding {
             nfe: settings.nfe,
             halvings: settings.halvings,
             pages: Vec::new(),
-            measured_pages: 0,
             prompts: 0..0,
         };
+        let mut omitted = None;
         let mut units = vec![Unit::Calibrate(Part::Words)];
         units.extend((0..settings.oracle.units()).map(Unit::Words));
         if stage.models.has(Family::Masked) {
-            let path = stage.spec.beside(&settings.agreement);
-            let sentences = agreement::read(&path, usize::MAX)?;
-            runs.pages = settings.pages(stage, &sentences, &path)?;
-            runs.measured_pages = settings.pairs / settings.together;
+            (runs.pages, omitted) = settings.pages(stage)?;
             let prompts = stage.prompts()?.list.len();
             if prompts <= settings.calibration {
                 let problem = format!("{prompts} prompts leave none to be measured");
                 return Err(stage.spec.refuse("calibration", problem));
             }
             runs.prompts = settings.calibration..prompts;
-            units.push(Unit::Calibrate(Part::Pages));
-            units.extend((0..runs.measured_pages).map(Unit::Page));
+            if !runs.pages.is_empty() {
+                units.push(Unit::Calibrate(Part::Pages));
+                units.extend((0..runs.pages.len()).map(Unit::Page));
+            }
             units.push(Unit::Calibrate(Part::Answers));
             units.extend((0..Answers::units(runs.prompts.len())).map(Unit::Answers));
         }
-        Ok(Self { runs, units })
+        Ok(Self { runs, units, omitted })
     }
 }
 
@@ -135,32 +136,24 @@ impl Settings {
         }
     }
 
-    /// The canvases of sentences: those measured first, then those that calibrate.
-    fn pages(
-        &self,
-        stage: &mut Stage,
-        sentences: &[Sentence],
-        path: &Path,
-    ) -> Result<Vec<pages::Page>, Error> {
-        let measured = self.pairs / self.together * self.together;
-        if sentences.len() < measured + self.together {
-            let problem = format!(
-                "{} of {} sentences leave fewer than {} to calibrate: lower pairs",
-                self.pairs,
-                sentences.len(),
-                self.together
-            );
-            return Err(stage.spec.refuse("pairs", problem));
-        }
-        // A fifth as many pages as are measured are enough to calibrate.
-        let most = measured + (measured / self.together / 5).max(1) * self.together;
-        let sentences = &sentences[..sentences.len().min(most)];
+    /// The canvases of sentences, none where the model can read too few; and a sentence on
+    /// those that it cannot read.
+    fn pages(&self, stage: &mut Stage) -> Result<(Vec<pages::Page>, Option<String>), Error> {
+        let mut readable = Readable::new(agreement::read(&stage.spec.beside(&self.agreement))?);
         let model = &*stage.models.need(Family::Masked)?;
-        let frame = |(index, sentence): (usize, &Sentence)| sentence.frame(model, path, index);
-        let frames: Vec<_> =
-            sentences.iter().enumerate().map(frame).collect::<Result<_, Error>>()?;
-        let pages = sentences.chunks_exact(self.together).zip(frames.chunks_exact(self.together));
-        pages.map(|(page, frames)| pages::Page::new(model, page, frames.to_vec())).collect()
+        readable.keep(model)?;
+        let (sentences, omitted) = readable.first(self.pairs);
+        let page = |sentences| pages::Page::new(model, sentences);
+        let pages: Vec<_> =
+            sentences.chunks_exact(self.together).map(page).collect::<Result<_, _>>()?;
+        match pages.is_empty() && !sentences.is_empty() {
+            true => {
+                let problem =
+                    format!("is above the {} sentences that can be read", sentences.len());
+                Err(stage.spec.refuse("together", problem))
+            }
+            false => Ok((pages, omitted)),
+        }
     }
 }
 
@@ -205,6 +198,7 @@ impl Experiment for JointDecoding {
         let title = "Rules on a known chain, by evaluations";
         let figure = Caption::new(FIGURE, title, caption);
         findings.figures.push(figure.curves(folder, "evaluations of a word", &panels)?);
+        findings.omitted.extend(self.omitted.clone());
         let models = &stage.models;
         if !models.has(Family::Masked) {
             let why = models.why_not(Family::Masked);

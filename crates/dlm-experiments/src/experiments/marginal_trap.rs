@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::{
-    agreement::{Frame, Kind, Sentence},
+    agreement::{Kind, Readable, Sentence},
     findings::Measured,
     gaussian::GaussianSettings,
     oracle::OracleSettings,
-    pairs::{invalid, listed, mass},
+    pairs::mass,
 };
 use super::Experiment;
 use super::agreement;
@@ -40,6 +40,8 @@ const FILES: [&str; 3] = [ROWS, ORACLE, LAWS];
 
 const TOGETHER: &str = "together";
 const ONE_BY_ONE: &str = "one by one";
+/// By the probability of the whole sentence, what follows the places included.
+const WHOLE: &str = "whole sentence";
 
 /// What the spec says.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,7 +51,7 @@ struct Settings {
     agreement: PathBuf,
     /// Softmax temperatures of the draws, 1 among them.
     temperatures: Vec<f64>,
-    /// How many sentences.
+    /// How many sentences, of those that all models can read.
     pairs: usize,
     oracle: OracleSettings,
     gaussian: GaussianSettings,
@@ -61,7 +63,7 @@ struct PairRow {
     sentence: String,
     kind: Kind,
     family: Family,
-    /// `together` or `one by one`.
+    /// `together`, `one by one` or `whole sentence`.
     drawn: String,
     temperature: f64,
     /// The share of listed pairs that do not fit.
@@ -74,8 +76,9 @@ struct PairRow {
 /// The experiment.
 pub(super) struct MarginalTrap {
     settings: Settings,
-    path: PathBuf,
     sentences: Vec<Sentence>,
+    /// What is to be said of the sentences left out.
+    omitted: Option<String>,
     chain: HiddenMarkov,
 }
 
@@ -107,23 +110,18 @@ impl MarginalTrap {
         if gaussian.draws == 0 || gaussian.steps == 0 {
             return refuse("gaussian", "give at least 1 draw and 1 step");
         }
-        let path = stage.spec.beside(&settings.agreement);
-        let sentences = agreement::read(&path, settings.pairs)?;
-        let chain = settings.oracle.chain(stage.key())?;
-        let trap = Self { settings, path, sentences, chain };
-        trap.check_words(stage)?;
-        Ok(trap)
-    }
-
-    /// Whether every model of the run reads every word as one token, before anything runs.
-    fn check_words(&self, stage: &mut Stage) -> Result<(), Error> {
-        for family in FAMILIES {
-            let Some(model) = stage.models.get(family) else { continue };
-            for (index, sentence) in self.sentences.iter().enumerate() {
-                sentence.frame(model, &self.path, index)?;
-            }
+        if settings.pairs == 0 {
+            return refuse("pairs", "is 0: give at least 1");
         }
-        Ok(())
+        let sentences = agreement::read(&stage.spec.beside(&settings.agreement))?;
+        let mut readable = Readable::new(sentences);
+        for family in FAMILIES {
+            let model = stage.models.get(family);
+            model.map_or(Ok(()), |model| readable.keep(model))?;
+        }
+        let (sentences, omitted) = readable.first(settings.pairs);
+        let chain = settings.oracle.chain(stage.key())?;
+        Ok(Self { settings, sentences, omitted, chain })
     }
 
     fn unit(&self, unit: usize) -> Unit {
@@ -142,7 +140,7 @@ impl MarginalTrap {
             let key = stage.key();
             let Some(model) = stage.models.get(family) else { continue };
             let sentence = &self.sentences[index];
-            let frame = sentence.frame(model, &self.path, index)?;
+            let frame = sentence.frame(model)?;
             let mut add = |drawn: &str, temperature: f64, invalid: f64, masses: [f64; 2]| {
                 let [first_mass, second_mass] = masses;
                 let (id, kind, drawn) = (sentence.id.clone(), sentence.kind, drawn.to_string());
@@ -168,10 +166,11 @@ impl MarginalTrap {
                     }
                 }
                 Family::Autoregressive => {
-                    let (first, second) = language::autoregressive(model, &frame)?;
+                    let read = language::autoregressive(model, &frame)?;
                     for &t in &self.settings.temperatures {
-                        let (share, masses) = chained(&frame, &first, &second, t);
-                        add(ONE_BY_ONE, t, share, masses);
+                        let masses = read.masses(t);
+                        add(WHOLE, t, read.whole(&frame, t), masses);
+                        add(ONE_BY_ONE, t, read.left_to_right(&frame, t), masses);
                     }
                 }
                 Family::Gaussian if frame.between.is_empty() => {
@@ -189,14 +188,6 @@ impl MarginalTrap {
 
 /// The families, in the order of their rows.
 const FAMILIES: [Family; 3] = [Family::Autoregressive, Family::Masked, Family::Gaussian];
-
-/// The chain rule over listed words: what does not fit, and the listed words' mass.
-fn chained(frame: &Frame, first: &[f64], second: &[Vec<f64>], temperature: f64) -> (f64, [f64; 2]) {
-    let p = listed(first, temperature);
-    let given: Vec<Vec<f64>> = second.iter().map(|log_p| listed(log_p, temperature)).collect();
-    let mean = p.iter().zip(second).map(|(p, log_p)| p * mass(log_p)).sum();
-    (invalid(&frame.fits, &p, &given), [mass(first), mean])
-}
 
 /// A key for each draw of a sentence.
 fn keys(key: Key, sentence: usize, draws: usize) -> Vec<Key> {
@@ -243,6 +234,7 @@ impl Experiment for MarginalTrap {
         let sentences = self.sentences.iter().map(shown).collect();
         let chain = self.chain.rows().map_err(|error| Error::Argument(error.to_string()))?;
         let mut findings = findings::of(&measured, chain, &sentences, &stage.bootstrap(), folder)?;
+        findings.omitted.extend(self.omitted.clone());
         for family in FAMILIES.into_iter().filter(|&family| !stage.models.has(family)) {
             let why = stage.models.why_not(family);
             findings.omitted.push(format!("The {family} family drew no pairs of words: {why}."));

@@ -1,10 +1,13 @@
 //! `probe-aggregate`: the same shift over many prompts, as curves with intervals.
 
 mod across_prompts;
+#[cfg(test)]
+mod tests;
 
 use dlm_probe::PositionRow;
 use dlm_stats::{
-    Bins, Bootstrap, Estimate, Reliability, Table as Cells, holm, mann_kendall, wilson,
+    Bins, Bootstrap, Estimate, MannKendall, Reliability, Table as Cells, hamed_rao, holm,
+    mann_kendall, wilson,
 };
 
 use self::across_prompts::AcrossPrompts;
@@ -18,6 +21,7 @@ use super::{
 use crate::{
     Error, Estimates, Family, Folder,
     figures::{Curve, Panel, Point},
+    probe_data::Unit,
     probing::{FILES, Probing},
     showing::Caption,
     stage::Stage,
@@ -72,31 +76,15 @@ impl Experiment for ProbeAggregate {
         }
         let windows = Windows::new(&self.settings, masks);
         let bootstrap = stage.bootstrap();
-        let mut estimates = Estimates::default();
-        let mut measured: Vec<(&'static str, Vec<Option<Estimate>>)> = Vec::new();
-        let mut tables: Vec<(&'static str, Cells)> = Vec::new();
-        for measure in MEASURES {
-            shift(&mut estimates, measure, &prompts, &windows, &bootstrap);
-            let cells = measures::table(&prompts, measure).map_err(failed(measure.name))?;
-            let curve = bootstrap.curve(&cells, LEAST_PROMPTS).unwrap_or_default();
-            measured.push((measure.name, curve));
-            tables.push((measure.name, cells));
-        }
-        for name in ["top1_prob", "kl_unigram"] {
-            trend(&mut estimates, measures::named(name), &prompts);
-        }
-        calibration(&mut estimates, &prompts, &bootstrap);
-        let across = AcrossPrompts::new(&probed.units, masks);
-        measured.extend(across.estimate(&mut estimates, &windows));
-
+        let Seen { mut estimates, curves, tables } =
+            Seen::new(&probed.units, &prompts, &windows, &bootstrap)?;
         let decaying: Vec<(&'static str, &Cells)> = tables
             .iter()
             .filter(|(name, _)| ["top1_prob", "entropy", "kl_unigram", "js_next"].contains(name))
             .map(|(name, cells)| (*name, cells))
             .collect();
         let mut shown = vec![decay_fits::fit_all(&decaying, &bootstrap, &mut estimates)];
-        let find =
-            |name: &str| measured.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, c)| c);
+        let find = |name: &str| curves.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, c)| c);
         let adapter = stage.models.need(Family::Masked)?.description().adapter;
         shown.extend(ending::table(adapter.as_deref(), find("eos_mass"))?);
 
@@ -110,9 +98,9 @@ impl Experiment for ProbeAggregate {
             method: format!(
                 "Each of {} prompts is followed by {masks} masks and seen in one forward pass. \
                  Intervals resample prompts ({} resamples); {}. A prompt shows a trend where \
-                 Mann–Kendall finds one below {SIGNIFICANCE} after Holm's correction over prompts; \
-                 neighbouring positions are not independent, so single trends are found more readily \
-                 than that level says. Prompt information is the Jensen–Shannon divergence of \
+                 Mann–Kendall finds one below {SIGNIFICANCE} after Holm's correction over prompts, its \
+                 variance corrected for neighbouring positions that go together (Hamed and Rao \
+                 1998); the share without that correction stands beside. Prompt information is the Jensen–Shannon divergence of \
                  predictions across prompts; its interval leaves out one group of prompts at a time.",
                 prompts.len(),
                 bootstrap.resamples,
@@ -123,6 +111,44 @@ impl Experiment for ProbeAggregate {
             estimates,
             ..Findings::default()
         })
+    }
+}
+
+/// What all prompts say.
+struct Seen {
+    estimates: Estimates,
+    /// By measure, along the positions.
+    curves: Vec<(&'static str, Vec<Option<Estimate>>)>,
+    tables: Vec<(&'static str, Cells)>,
+}
+
+impl Seen {
+    /// Of `prompts`, each with its rows, which are those of `units`.
+    ///
+    /// # Errors
+    ///
+    /// Where rows make no table.
+    fn new(
+        units: &[Unit],
+        prompts: &[Vec<&PositionRow>],
+        windows: &Windows,
+        bootstrap: &Bootstrap,
+    ) -> Result<Self, Error> {
+        let mut estimates = Estimates::default();
+        let (mut curves, mut tables) = (Vec::new(), Vec::new());
+        for measure in MEASURES {
+            shift(&mut estimates, measure, prompts, windows, bootstrap);
+            let cells = measures::table(prompts, measure).map_err(failed(measure.name))?;
+            curves.push((measure.name, bootstrap.curve(&cells, LEAST_PROMPTS).unwrap_or_default()));
+            tables.push((measure.name, cells));
+        }
+        for name in ["top1_prob", "kl_unigram"] {
+            trend(&mut estimates, measures::named(name), prompts);
+        }
+        calibration(&mut estimates, prompts, bootstrap);
+        let masks = prompts.first().map_or(0, Vec::len);
+        curves.extend(AcrossPrompts::new(units, masks).estimate(&mut estimates, windows));
+        Ok(Self { estimates, curves, tables })
     }
 }
 
@@ -150,22 +176,27 @@ fn shift(
     }
 }
 
-/// The share of prompts along which a measure falls for certain.
+/// The share of prompts along which a measure falls for certain, with and without regard to
+/// neighbours that go together.
 fn trend(estimates: &mut Estimates, measure: Measure, prompts: &[Vec<&PositionRow>]) {
-    let tests: Option<Vec<_>> = prompts
-        .iter()
-        .map(|rows| {
-            let values: Option<Vec<f64>> = rows.iter().map(|row| (measure.of)(row)).collect();
-            mann_kendall(&values?).ok()
-        })
-        .collect();
-    let Some(tests) = tests else { return };
-    let p: Vec<f64> = tests.iter().map(|test| test.p).collect();
-    let Ok(adjusted) = holm(&p) else { return };
-    let falls = tests.iter().zip(adjusted).filter(|(t, p)| t.s < 0 && *p < SIGNIFICANCE).count();
-    let name = format!("{}_falling_share", measure.name);
-    let meaning = format!("share of prompts along which it falls: {}", measure.meaning);
-    estimates.add_if_any(&name, &meaning, wilson(falls, tests.len(), 0.95));
+    type Test = fn(&[f64]) -> Result<MannKendall, dlm_stats::Error>;
+    let along = |rows: &Vec<&PositionRow>| rows.iter().map(|row| (measure.of)(row)).collect();
+    let series: Option<Vec<Vec<f64>>> = prompts.iter().map(along).collect();
+    let Some(series) = series else { return };
+    for (suffix, how, test) in [
+        ("falling_share", "correlation of neighbours taken into account", hamed_rao as Test),
+        ("falling_share_uncorrected", "neighbours taken for independent", mann_kendall),
+    ] {
+        let tests: Result<Vec<MannKendall>, _> = series.iter().map(|values| test(values)).collect();
+        let Ok(tests) = tests else { return };
+        let p: Vec<f64> = tests.iter().map(|test| test.p).collect();
+        let Ok(adjusted) = holm(&p) else { return };
+        let falls =
+            tests.iter().zip(adjusted).filter(|(t, p)| t.s < 0 && *p < SIGNIFICANCE).count();
+        let name = format!("{}_{suffix}", measure.name);
+        let meaning = format!("share of prompts along which it falls, {how}: {}", measure.meaning);
+        estimates.add_if_any(&name, &meaning, wilson(falls, tests.len(), 0.95));
+    }
 }
 
 /// How far the best token's probability is from its chance of being the answer's.
@@ -237,7 +268,9 @@ fn finding(estimates: &Estimates, prompts: usize) -> String {
          at the far end, the entropy from {} to {} nats, and the divergence from plain word \
          frequencies from {} to {} nats. End-of-sequence, punctuation and frequent tokens hold {} \
          near and {} far. What a prediction tells about its prompt goes from {} to {} nats. The \
-         best token's probability falls for certain along {} of the prompts.",
+         best token's probability falls for certain along {} of the prompts, by a test that takes \
+         into account that neighbouring positions go together (Hamed and Rao 1998); without that it \
+         would along {}.",
         show("top1_prob_near"),
         show("top1_prob_far"),
         show("entropy_near"),
@@ -249,6 +282,7 @@ fn finding(estimates: &Estimates, prompts: usize) -> String {
         show("prompt_information_near"),
         show("prompt_information_far"),
         show("top1_prob_falling_share"),
+        show("top1_prob_falling_share_uncorrected"),
     )
 }
 

@@ -36,9 +36,14 @@ const SPLICED: Measure = |row| Some(row.spliced_nats? - row.baseline_nats?);
 /// The same where the right token was put back.
 const RESTORED: Measure = |row| Some(row.restored_nats? - row.baseline_nats?);
 /// Nats to the masked model, with the wrong token minus without.
-const OWN: Measure = |row| Some(row.swapped_own - row.baseline_own);
+const OWN: Measure = |row| Some(row.swapped_own? - row.baseline_own?);
+/// The same where the right token was put back.
+const RESTORED_OWN: Measure = |row| Some(row.restored_own? - row.baseline_own?);
 /// Whether another token stands there.
 const DRAG: Measure = |row| Some(f64::from(u8::from(row.swapped_token != row.baseline_token)));
+
+/// What the axis of nats is called.
+const CHANGE: &str = "change in nats a token";
 
 /// Which of the other tokens are looked at.
 #[derive(Clone, Copy)]
@@ -93,6 +98,13 @@ impl<'a> Seen<'a> {
         })
     }
 
+    /// The change in the n-gram judge's nats, over pairs whose texts are not empty.
+    fn counted(&self, preset: &str, of: impl Fn(&PairRow) -> Option<f64>) -> Option<Estimate> {
+        let pairs = self.pairs.iter().filter(|pair| pair.preset == preset);
+        let changes = pairs.filter_map(|pair| Some(of(pair)? - pair.baseline_ngram?));
+        self.bootstrap.mean(&changes.collect::<Vec<f64>>()).ok()
+    }
+
     /// The share of pairs of which something holds.
     fn share(&self, preset: &str, holds: impl Fn(&PairRow) -> bool) -> Option<Estimate> {
         let pairs: Vec<&PairRow> = self.pairs.iter().filter(|p| p.preset == preset).collect();
@@ -137,9 +149,24 @@ impl<'a> Seen<'a> {
                    wrong token minus without";
         add("own_nats_change", own, self.mean(preset, All, OWN));
         add(
-            "near_far_change",
-            "change in nats to the masked model, near the wrong token minus farther away",
-            self.near_far(preset, OWN),
+            "restored_own_change",
+            "the same where the right token was put back into the finished text",
+            self.mean(preset, All, RESTORED_OWN),
+        );
+        let near_far =
+            "change in nats to the masked model, near the wrong token minus farther away";
+        add("near_far_change", near_far, self.near_far(preset, OWN));
+        add(
+            "restored_near_far_change",
+            &format!("{near_far}, with the right token put back"),
+            self.near_far(preset, RESTORED_OWN),
+        );
+        let counted = "nats a byte to the n-gram judge, with the wrong token minus without";
+        add("ngram_change", counted, self.counted(preset, |pair| pair.swapped_ngram));
+        add(
+            "restored_ngram_change",
+            "the same where the right token was put back into the finished text",
+            self.counted(preset, |pair| pair.restored_ngram),
         );
         let drag = "share of other tokens that are not those of the run without the wrong token";
         add("drag", drag, self.mean(preset, All, DRAG));
@@ -169,9 +196,13 @@ impl<'a> Seen<'a> {
                 .collect(),
             y_from_zero: true,
         };
+        let mut own = panel("To the model itself, right word put back", CHANGE, RESTORED_OWN);
+        // Only of the preset that the rules look at.
+        own.curves.retain(|curve| curve.label == self.settings.ruled);
         vec![
-            panel("To the judge", "change in nats a token", LATER),
-            panel("To the model itself", "change in nats a token", OWN),
+            panel("To the judge, wrong word in sight", CHANGE, LATER),
+            panel("To the judge, right word put back", CHANGE, RESTORED),
+            own,
             panel("Another token", "share", DRAG),
         ]
     }
@@ -200,8 +231,9 @@ impl<'a> Seen<'a> {
         let kept = rest.map(|preset| format!("{preset} {}", show(&format!("kept_share_{preset}"))));
         let judged = match estimates.get("later_nats_change") {
             Some(_) => format!(
-                "To the judge the others cost {} nats a token more; the wrong word alone accounts \
-                 for {}, and with the right word put back {} remain. ",
+                "To the judge the others cost {} nats a token more, of which the wrong word alone \
+                 accounts for {}; with the right word put back, what it did to the others still \
+                 costs {}. ",
                 show("later_nats_change"),
                 show("spliced_nats_change"),
                 show("restored_nats_change"),
@@ -219,22 +251,27 @@ impl<'a> Seen<'a> {
         };
         format!(
             "With {ruled}, a wrong early word changes {} of the other tokens. {judged}To the masked \
-             model itself they cost {} nats a token more, and those within {} positions by {} nats \
-             more than those farther away.{others}",
+             model itself they cost {} nats a token more with the wrong word in sight and {} with \
+             the right one put back, where those within {} positions cost {} nats more than those \
+             farther away. To the n-gram judge the text with the right word put back costs {} nats \
+             a byte more.{others}",
             show("drag"),
             show("own_nats_change"),
+            show("restored_own_change"),
             self.settings.near,
-            show("near_far_change"),
+            show("restored_near_far_change"),
+            show("restored_ngram_change"),
         )
     }
 
     pub(super) fn table(&self, estimates: &Estimates) -> Table {
-        const NAMES: [&str; 7] = [
+        const NAMES: [&str; 8] = [
             "later_nats_change",
             "spliced_nats_change",
             "restored_nats_change",
             "own_nats_change",
-            "near_far_change",
+            "restored_own_change",
+            "restored_ngram_change",
             "drag",
             "kept_share",
         ];
@@ -250,8 +287,9 @@ impl<'a> Seen<'a> {
         Table {
             title: "A wrong word, by preset".to_string(),
             note:
-                "Nats a token, with the wrong word minus without. A prompt on which no step both \
-                   commits a word and leaves a mask has no pair of runs."
+                "Nats a token, with the wrong word minus without; the model itself is asked of the \
+                   preset that the rules look at. A prompt on which no step both commits a word and \
+                   leaves a mask has no pair of runs."
                     .to_string(),
             columns: [
                 "preset",
@@ -260,7 +298,8 @@ impl<'a> Seen<'a> {
                 "judge, wrong word put in only",
                 "judge, right word put back",
                 "model itself",
-                "near minus far",
+                "model itself, right word put back",
+                "n-gram judge, right word put back, nats a byte",
                 "tokens changed",
                 "wrong word kept",
             ]
@@ -273,7 +312,7 @@ impl<'a> Seen<'a> {
 }
 
 /// Which doubling of the distance: 1, 2, 3 to 4, 5 to 8, …
-fn octave(distance: u64) -> usize {
+pub(super) fn octave(distance: u64) -> usize {
     distance.max(1).next_power_of_two().trailing_zeros() as usize
 }
 

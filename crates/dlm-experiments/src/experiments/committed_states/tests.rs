@@ -10,11 +10,16 @@ use dlm_testkit::Tabular;
 
 use super::{
     PairRow, Settings,
+    oracle::ChainRow,
     reading::{OtherRow, Reading},
     seen::Seen,
     swapping::{Swap, Swapping},
+    validity::Validity,
 };
-use crate::{Estimates, Scale, Spec, Summary, Verdict, summary::Findings};
+use crate::{
+    Estimates, Scale, Spec, Summary, Verdict, experiments::known_chain::ChainSettings,
+    summary::Findings,
+};
 
 /// Three tokens that are equal, "000" a little more often than "111".
 fn model() -> Tabular {
@@ -61,22 +66,37 @@ fn nothing_is_swapped_where_there_is_no_word_or_no_other() {
 
 #[test]
 fn a_reading_hides_each_token_in_turn_and_stops_at_the_ends() {
-    let mut model = model();
+    // Equal tokens for the most part, and any others now and then.
+    let mut joint = vec![0.01; 8];
+    (joint[0], joint[7]) = (0.56, 0.38);
+    let mut model = Tabular::new(3, 2, joint).unwrap();
     let canvas = Canvas::continuation(&[], 3, model.mask()).unwrap();
     let found = swap(presets::llada(), &[], &[0, 1]).unwrap();
     let reading =
         |ends| Reading { prompt: 3, preset: "llada", canvas: &canvas, swap: &found, ends };
-    let rows = reading(&[]).own(&mut model).unwrap();
+    let mut rows = reading(&[]).others();
+    reading(&[]).own(&mut model, &mut rows).unwrap();
     let places: Vec<_> = rows.iter().map(|row| (row.position, row.distance)).collect();
     assert_eq!(places, [(1, 1), (2, 2)]);
-    // Where the two others are equal, the third is certain to be as they are.
-    assert!(rows.iter().all(|row| row.baseline_own == 0.0));
+    // Beside two equal tokens the third is nearly certain to be as they are; with the right token
+    // put back, the others see one of either.
+    for row in &rows {
+        for (found, p) in [
+            (row.baseline_own, 0.56 / 0.57),
+            (row.swapped_own, 0.38 / 0.39),
+            (row.restored_own, 0.5),
+        ] {
+            assert!((found.unwrap() + f64::ln(p)).abs() < 1e-6, "{row:?}");
+        }
+    }
     let texts = ["a", "b"].map(String::from);
-    let pair = reading(&[]).pair(&texts);
+    let pair = reading(&[]).pair(&texts, [Some(1.0), None, Some(2.0)]);
     assert_eq!((pair.wrong_text.as_str(), pair.final_token), ("b", 1));
+    assert_eq!((pair.baseline_ngram, pair.restored_ngram), (Some(1.0), Some(2.0)));
     assert_eq!((pair.baseline_length, pair.swapped_length), (3, 3));
     let ended = reading(&[1]);
-    assert!(ended.own(&mut model).unwrap().is_empty(), "the swapped text ends at once");
+    assert!(ended.others().is_empty(), "the swapped text ends at once");
+    ended.own(&mut model, &mut []).unwrap();
 }
 
 fn settings() -> Settings {
@@ -86,11 +106,12 @@ fn settings() -> Settings {
         near: 4,
         gen_length: 12,
         steps: 6,
+        oracle: ChainSettings { words: 4, length: 8, states: 3 },
     }
 }
 
-/// What is estimated where `later(prompt)` nats are added behind the wrong token, and
-/// `near(prompt)` more within four positions to the model itself.
+/// What is estimated where the others cost `later(prompt)` nats more to the judge once the right
+/// token is put back, and `near(prompt)` more to the model itself within four positions.
 fn estimates(later: impl Fn(usize) -> f64, near: impl Fn(usize) -> f64) -> Estimates {
     const PROMPTS: usize = 10;
     let (mut pairs, mut others) = (Vec::new(), Vec::new());
@@ -111,10 +132,14 @@ fn estimates(later: impl Fn(usize) -> f64, near: impl Fn(usize) -> f64) -> Estim
                 swapped_length: 12,
                 baseline_nfe: 6,
                 swapped_nfe: 6,
+                baseline_ngram: Some(1.5),
+                swapped_ngram: Some(2.0),
+                restored_ngram: Some(1.75),
             });
             for position in (0..12usize).filter(|&position| position != 2) {
                 let distance = position as i64 - 2;
                 let extra = if distance.abs() <= 4 { near(prompt) } else { 0.0 };
+                let own = |nats: f64| (preset == "llada").then_some(nats);
                 others.push(OtherRow {
                     prompt,
                     preset: preset.to_string(),
@@ -122,12 +147,13 @@ fn estimates(later: impl Fn(usize) -> f64, near: impl Fn(usize) -> f64) -> Estim
                     distance,
                     baseline_token: 1,
                     swapped_token: if 9 < position { 2 } else { 1 },
-                    baseline_own: 1.0,
-                    swapped_own: 1.0 + extra,
+                    baseline_own: own(1.0),
+                    swapped_own: own(1.5),
+                    restored_own: own(1.0 + extra),
                     baseline_nats: Some(2.0),
-                    swapped_nats: Some(2.0 + later(prompt)),
+                    swapped_nats: Some(3.0),
                     spliced_nats: Some(2.5),
-                    restored_nats: Some(2.0),
+                    restored_nats: Some(2.0 + later(prompt)),
                 });
             }
         }
@@ -151,13 +177,17 @@ fn verdict(estimates: Estimates) -> Verdict {
 fn changes_are_means_over_the_other_tokens() {
     let found = estimates(|prompt| prompt as f64 / 10.0, |_| 0.4);
     for (name, value) in [
-        ("later_nats_change", 0.45),
-        ("later_nats_change_p2", 0.45),
+        ("later_nats_change", 1.0),
         ("spliced_nats_change", 0.5),
-        ("restored_nats_change", 0.0),
+        ("restored_nats_change", 0.45),
+        ("restored_nats_change_p2", 0.45),
+        ("own_nats_change", 0.5),
         // Six of eleven others are near.
-        ("own_nats_change", 0.4 * 6.0 / 11.0),
-        ("near_far_change", 0.4),
+        ("restored_own_change", 0.4 * 6.0 / 11.0),
+        ("near_far_change", 0.0),
+        ("restored_near_far_change", 0.4),
+        ("ngram_change", 0.5),
+        ("restored_ngram_change", 0.25),
         ("drag", 2.0 / 11.0),
         ("drag_near", 0.0),
         ("drag_far", 0.4),
@@ -168,6 +198,7 @@ fn changes_are_means_over_the_other_tokens() {
         let estimate = found.get(name).unwrap();
         assert!((estimate.value - value).abs() < 1e-12, "{name}: {}", estimate.value);
     }
+    assert!(found.get("own_nats_change_p2").is_none(), "the model itself is asked of one preset");
 }
 
 #[test]
@@ -175,9 +206,48 @@ fn the_rules_give_every_verdict() {
     let steady = |by: f64| move |prompt: usize| by + 0.001 * prompt as f64;
     let torn = |prompt: usize| if prompt.is_multiple_of(2) { -0.3 } else { 0.5 };
     assert_eq!(verdict(estimates(steady(0.2), steady(0.1))), Verdict::Supported);
-    assert_eq!(verdict(estimates(steady(0.0), steady(0.1))), Verdict::NotSupported);
+    assert_eq!(verdict(estimates(steady(-0.1), steady(0.1))), Verdict::NotSupported);
+    // A wrong word that surprises and changes nothing drags nothing along.
+    assert_eq!(verdict(estimates(|_| 0.0, |_| 0.0)), Verdict::Undecided);
     assert_eq!(verdict(estimates(steady(0.2), steady(-0.1))), Verdict::NotSupported);
     assert_eq!(verdict(estimates(torn, steady(0.1))), Verdict::Undecided);
+}
+
+/// Of six words, three keep the wrong token; it makes one of two transitions impossible that
+/// touch it, and one of twelve others.
+#[test]
+fn what_cannot_be_is_counted_by_distance() {
+    let row = |word: usize, distance: usize| ChainRow {
+        word,
+        preset: "llada".to_string(),
+        distance,
+        transitions: 2,
+        baseline_impossible: usize::from(distance == 2),
+        swapped_impossible: usize::from(distance < 4),
+        tokens: 1,
+        changed: usize::from(distance == 1),
+        kept: word < 3,
+    };
+    let rows: Vec<ChainRow> = (0..6).flat_map(|word| (1..8).map(move |d| row(word, d))).collect();
+    let settings = settings();
+    let validity = Validity::new(&rows, &settings, Bootstrap::default());
+    let mut found = Estimates::default();
+    validity.add(&mut found);
+    for (name, value) in [
+        ("oracle_touching_change_llada", 0.5),
+        ("oracle_beyond_change_llada", 1.0 / 12.0),
+        ("oracle_drag_llada", 1.0 / 7.0),
+        ("oracle_kept_share_llada", 0.5),
+    ] {
+        let estimate = found.get(name).unwrap();
+        assert!((estimate.value - value).abs() < 1e-12, "{name}: {}", estimate.value);
+    }
+    assert!(found.get("oracle_drag_p2").is_none());
+    // Distances 1, 2, 3 to 4, 5 to 8.
+    let points: Vec<f64> =
+        validity.panels()[0].curves[0].points.iter().map(|point| point.value).collect();
+    assert_eq!(points, [0.5, 0.5, 0.25, 0.0]);
+    assert_eq!(validity.table(&found).rows.len(), 2);
 }
 
 #[test]
@@ -195,6 +265,7 @@ fn settings_that_cannot_be_are_named() {
         (wrong(&|s| s.near = 0), "near"),
         (wrong(&|s| s.gen_length = 0), "gen_length"),
         (wrong(&|s| s.steps = 1), "steps"),
+        (wrong(&|s| s.oracle.words = 0), "oracle.words"),
     ] {
         assert!(error.contains(part), "{error}");
     }

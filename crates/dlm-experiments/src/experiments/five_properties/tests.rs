@@ -85,6 +85,16 @@ fn what_cells_say_decides_the_claim() {
     let found = estimates.get("autoregressive_satisfied").unwrap();
     assert_eq!((found.value, found.upper, found.units), (2.0, 2.0, 2));
 
+    // One family alone refutes it, and for the other it holds.
+    let one = numbers(|cell| match (cell.family, cell.property) {
+        (Family::Gaussian, Property::L1) => Some(wrong()),
+        _ => right(cell),
+    });
+    let (summary, _) = verdict(&rows(&one));
+    let outcomes: Vec<Outcome> = summary.rules.iter().map(|rule| rule.outcome).collect();
+    assert_eq!(summary.verdict, Verdict::NotSupported);
+    assert_eq!(outcomes, [Outcome::Fails, Outcome::Holds]);
+
     // An interval across its bound, and a number that is missing, leave the count open.
     let open = numbers(|cell| match (cell.family, cell.property) {
         (Family::Masked, Property::D1) => Some(estimate(0.6, 0.2)),
@@ -100,6 +110,18 @@ fn what_cells_say_decides_the_claim() {
     assert_eq!((found.value, found.lower, found.upper, found.units), (4.0, 4.0, 5.0, 4));
     assert_eq!(summary.omitted.len(), 1);
     assert!(summary.omitted[0].contains("D3 of the gaussian"), "{:?}", summary.omitted);
+}
+
+/// Families are compared at one noise, that at which half of the information is lost.
+#[test]
+fn smooth_corruption_is_read_where_half_is_lost() {
+    let cells = cells();
+    let named = |family: Family| {
+        let is = |cell: &&Cell| (cell.family, cell.property) == (family, Property::D1);
+        cells.iter().find(is).and_then(|cell| cell.estimate.as_deref())
+    };
+    assert_eq!(named(Family::Gaussian), Some("gaussian_spread"));
+    assert_eq!(named(Family::Masked), Some("masked_spread_half"));
 }
 
 #[test]

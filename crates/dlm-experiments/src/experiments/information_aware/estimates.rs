@@ -38,8 +38,10 @@ pub(super) struct AnswerRow {
     /// The prompt, from 0.
     pub(super) text: usize,
     pub(super) order: Order,
-    /// Nats a token that the judge gives it; absent for an empty one.
+    /// Nats a token that the causal judge gives it; absent for an empty one, and without a judge.
     pub(super) nats: Option<f32>,
+    /// Nats a byte that the n-gram judge gives it; absent for an empty one.
+    pub(super) ngram: Option<f32>,
     /// Entropy of its tokens' frequencies, nats; absent for an empty one.
     pub(super) entropy: Option<f32>,
     /// What it says.
@@ -60,6 +62,22 @@ const COMPARED: [(&str, &str, Column); 5] = [
     ("run", "longest run of hidden neighbours", |row| Some(row.run as f32)),
 ];
 
+/// What is compared with what: the change's suffix, the schedule and whom it is taken from. The
+/// spaced schedules hide a number that hardly varies, so they are compared with one that does
+/// the same.
+const CHANGES: [(&str, Schedule, Schedule); 5] = [
+    ("change", Schedule::Aware, Schedule::Counted),
+    ("change_density", Schedule::Density, Schedule::Counted),
+    ("change_position", Schedule::Position, Schedule::Uniform),
+    ("change_counted", Schedule::Counted, Schedule::Uniform),
+    ("change_from_uniform", Schedule::Aware, Schedule::Uniform),
+];
+
+/// How many masks have no spread, because they recover nothing on the whole, of how many.
+pub(super) fn without_spread(masks: &[MaskRow]) -> (usize, usize) {
+    (masks.iter().filter(|row| row.spread.is_none()).count(), masks.len())
+}
+
 /// All estimates; a part that was not measured has none.
 pub(super) fn estimates(
     masks: &[MaskRow],
@@ -71,23 +89,18 @@ pub(super) fn estimates(
 ) -> Estimates {
     let mut estimates = Estimates::default();
     for (name, meaning, column) in COMPARED {
-        let by: Vec<(Schedule, BTreeMap<usize, f64>)> = Schedule::ALL
-            .map(|schedule| (schedule, by_text(masks, schedule, column)))
-            .into_iter()
-            .collect();
-        for (schedule, values) in &by {
+        let of = |schedule| by_text(masks, schedule, column);
+        for schedule in Schedule::ALL {
             let (name, who) = (format!("{name}_{}", schedule.name()), schedule.name());
-            let values: Vec<f64> = values.values().copied().collect();
+            let values: Vec<f64> = of(schedule).into_values().collect();
             let estimate = bootstrap.mean(&values);
             estimates.add_if_any(&name, &format!("{meaning}; {who} schedule"), estimate);
         }
-        for (schedule, values) in &by[1..] {
-            let change = match schedule {
-                Schedule::Aware => format!("{name}_change"),
-                schedule => format!("{name}_change_{}", schedule.name()),
-            };
-            let meaning = format!("{meaning}; {} minus uniform schedule", schedule.name());
-            estimates.add_if_any(&change, &meaning, bootstrap.mean(&paired(values, &by[0].1)));
+        for (suffix, schedule, from) in CHANGES {
+            let values = paired(&of(schedule), &of(from));
+            let (schedule, from) = (schedule.name(), from.name());
+            let meaning = format!("{meaning}; {schedule} minus {from} schedule");
+            estimates.add_if_any(&format!("{name}_{suffix}"), &meaning, bootstrap.mean(&values));
         }
     }
     let invalid = |order| shares(words, order, steps);
@@ -111,9 +124,10 @@ pub(super) fn estimates(
     for (name, meaning, column) in [
         (
             "judge",
-            "nats a token that the judge gives answers",
+            "nats a token that the causal judge gives answers",
             (|row| row.nats) as fn(&AnswerRow) -> _,
         ),
+        ("ngram", "nats a byte that the n-gram judge gives answers", |row| row.ngram),
         ("entropy", "entropy of an answer's tokens, nats", |row| row.entropy),
     ] {
         let both = Order::BOTH.map(|order| judged(order, column));
@@ -200,11 +214,12 @@ pub(super) fn table(estimates: &Estimates, noise: f64) -> Option<Table> {
         std::iter::once(schedule.name().to_string()).chain(cells.map(cell)).collect()
     };
     Some(Table {
-        title: "Four schedules at one mean noise".to_string(),
+        title: "Five schedules at one mean noise".to_string(),
         note: format!(
             "At a mean noise of {noise}, with 95 % intervals over texts. A spread is the standard \
-             deviation over positions of a text, over the mean. Position: hidden by the information \
-             a token carries; density: evenly spaced; aware: both."
+             deviation over positions of a text, over the mean. Counted: as many as are hidden \
+             evenly spaced, at any places; position: hidden by the information a token carries; \
+             density: evenly spaced; aware: both."
         ),
         columns: head.map(String::from).to_vec(),
         rows: Schedule::ALL.map(row).to_vec(),

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub(super) enum Schedule {
     /// All positions alike, each on its own.
     Uniform,
+    /// All positions alike, as many as the spaced schedules hide: what is left of the uniform
+    /// one when its number is no longer left to chance.
+    Counted,
     /// The more likely the more information a position carries, each on its own.
     Position,
     /// All positions alike, evenly spaced.
@@ -18,12 +21,14 @@ pub(super) enum Schedule {
 }
 
 impl Schedule {
-    pub(super) const ALL: [Self; 4] = [Self::Uniform, Self::Position, Self::Density, Self::Aware];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Uniform, Self::Counted, Self::Position, Self::Density, Self::Aware];
 
     /// What reports call it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Uniform => "uniform",
+            Self::Counted => "counted",
             Self::Position => "position",
             Self::Density => "density",
             Self::Aware => "aware",
@@ -33,11 +38,12 @@ impl Schedule {
     /// The positions that are hidden, given what each carries and the mean noise.
     pub(super) fn hidden(self, information: &[f64], noise: f64, key: Key) -> Vec<usize> {
         let probabilities = match self {
-            Self::Uniform | Self::Density => vec![noise; information.len()],
+            Self::Uniform | Self::Counted | Self::Density => vec![noise; information.len()],
             Self::Position | Self::Aware => probabilities(information, noise),
         };
         match self {
             Self::Uniform | Self::Position => independent(&probabilities, key),
+            Self::Counted => counted(&probabilities, key),
             Self::Density | Self::Aware => spaced(&probabilities, key),
         }
     }
@@ -74,6 +80,17 @@ fn independent(probabilities: &[f64], key: Key) -> Vec<usize> {
     let key = key.purpose(Purpose::Corrupt);
     let hidden = |&at: &usize| key.position(at as u64).uniform() < probabilities[at];
     (0..probabilities.len()).filter(hidden).collect()
+}
+
+/// As many as [`spaced`] hides with the same key, at any places.
+fn counted(probabilities: &[f64], key: Key) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..probabilities.len()).collect();
+    // The position behind all others names the order of the places.
+    let order = key.purpose(Purpose::Corrupt).position(places.len() as u64);
+    order.stream().shuffle(&mut places);
+    places.truncate(spaced(probabilities, key).len());
+    places.sort_unstable();
+    places
 }
 
 /// Systematic sampling (Madow 1949): position `i` is hidden where a whole number lies in
@@ -153,13 +170,30 @@ mod tests {
                 }
             }
             let expected = match schedule {
-                Schedule::Uniform | Schedule::Density => vec![0.5; 8],
+                Schedule::Uniform | Schedule::Counted | Schedule::Density => vec![0.5; 8],
                 Schedule::Position | Schedule::Aware => probabilities(&information, 0.5),
             };
             for (count, expected) in counts.iter().zip(expected) {
                 assert!((count - expected).abs() < 0.035, "{schedule:?}: {counts:?}");
             }
         }
+    }
+
+    /// The control hides exactly as many as the spaced schedules, and not evenly.
+    #[test]
+    fn the_counted_schedule_hides_as_many_as_the_spaced_one() {
+        let information = vec![1.0; 21];
+        let mut runs = 0;
+        for draw in 0..200 {
+            let key = Key::new(2).step(draw);
+            let at = |schedule: Schedule| schedule.hidden(&information, 0.3, key);
+            let (counted, spaced) = (at(Schedule::Counted), at(Schedule::Density));
+            assert_eq!(counted.len(), spaced.len());
+            assert_eq!(at(Schedule::Aware).len(), spaced.len());
+            assert!(counted.windows(2).all(|pair| pair[0] < pair[1]));
+            runs += usize::from(1 < longest_run(&counted));
+        }
+        assert!(100 < runs, "{runs}");
     }
 
     #[test]

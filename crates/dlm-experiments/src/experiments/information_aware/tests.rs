@@ -6,7 +6,7 @@ use dlm_stats::Bootstrap;
 
 use super::{
     Settings,
-    estimates::{AnswerRow, MaskRow, estimates, panel, table},
+    estimates::{AnswerRow, MaskRow, estimates, panel, table, without_spread},
     oracle::{OracleSettings, WordRow},
     order::Order,
     schedule::Schedule,
@@ -15,13 +15,18 @@ use crate::{Estimates, Spec, Summary, Verdict, summary::Findings};
 
 const STEPS: usize = 4;
 
-/// Six texts with two masks of each schedule; the aware one's spread is `aware`, all others' 1.
+/// Six texts with two masks of each schedule; the aware one's spread is `aware`, the uniform
+/// one's 1.2 and all others' 1.
 fn masks(aware: f32) -> Vec<MaskRow> {
     let mut rows = Vec::new();
     for text in 0..6 {
         for schedule in Schedule::ALL {
             for draw in 0..2 {
-                let spread = if schedule == Schedule::Aware { aware } else { 1.0 };
+                let spread = match schedule {
+                    Schedule::Aware => aware,
+                    Schedule::Uniform => 1.2,
+                    _ => 1.0,
+                };
                 // One mask is above and one below.
                 let spread = spread + 0.01 * text as f32 + 0.1 * (draw as f32 - 0.5);
                 rows.push(MaskRow {
@@ -47,6 +52,11 @@ fn words(uniform: usize, aware: usize) -> Vec<WordRow> {
     (0..8).flat_map(both).collect()
 }
 
+fn equal() -> Vec<WordRow> {
+    let row = |word, order| WordRow { word, order, steps: STEPS, pairs: 10, invalid: word % 2 };
+    (0..8).flat_map(|word| [row(word, Order::Uniform), row(word, Order::Aware)]).collect()
+}
+
 fn found(masks: &[MaskRow], answers: &[AnswerRow], words: &[WordRow]) -> Estimates {
     let bootstrap = Bootstrap { resamples: 200, ..Bootstrap::default() };
     estimates(masks, answers, words, STEPS, 1e-4, &bootstrap)
@@ -64,6 +74,7 @@ fn estimates_are_those_computed_by_hand() {
         text,
         order,
         nats,
+        ngram: nats.map(|nats| nats / 4.0),
         entropy: Some(2.0),
         answer: "so".to_string(),
     };
@@ -80,13 +91,17 @@ fn estimates_are_those_computed_by_hand() {
     for (name, expected) in [
         ("spread_change", -0.6),
         ("spread_change_density", 0.0),
-        ("spread_uniform", 1.025),
+        ("spread_change_position", -0.2),
+        ("spread_change_counted", -0.2),
+        ("spread_change_from_uniform", -0.8),
+        ("spread_uniform", 1.225),
         ("recovered_change", 0.0),
         ("hidden_aware", 0.5),
         ("oracle_invalid_uniform", 0.35),
         ("oracle_invalid_change", -0.25),
         ("oracle_invalid_exact", 1e-4),
         ("judge_change", -0.75),
+        ("ngram_change", -0.1875),
         ("entropy_change", 0.0),
     ] {
         let value = found.get(name).unwrap().value;
@@ -96,15 +111,26 @@ fn estimates_are_those_computed_by_hand() {
     let bootstrap = Bootstrap { resamples: 200, ..Bootstrap::default() };
     let panel = panel(&words(3, 1), &[2, STEPS], &bootstrap);
     assert_eq!(panel.curves.iter().map(|curve| curve.points.len()).collect::<Vec<_>>(), [1, 1]);
-    assert_eq!(table(&found, 0.5).unwrap().rows.len(), 4);
+    assert_eq!(table(&found, 0.5).unwrap().rows.len(), 5);
     assert!(table(&Estimates::default(), 0.5).is_none());
+}
+
+#[test]
+fn masks_without_a_spread_are_counted() {
+    let mut rows = masks(0.4);
+    rows[3].spread = None;
+    assert_eq!(without_spread(&rows), (1, 60));
 }
 
 #[test]
 fn rows_decide_all_three_verdicts() {
     assert_eq!(verdict(&masks(0.4), &words(3, 1)), Verdict::Supported);
     assert_eq!(verdict(&masks(1.6), &words(3, 1)), Verdict::NotSupported);
+    // More even than the uniform schedule, but not than one that hides as many: no gain.
+    assert_eq!(verdict(&masks(1.1), &words(3, 1)), Verdict::NotSupported);
     assert_eq!(verdict(&masks(0.4), &words(1, 5)), Verdict::NotSupported);
+    // Equally many impossible neighbours are no more.
+    assert_eq!(verdict(&masks(0.4), &equal()), Verdict::Supported);
     assert_eq!(verdict(&[], &words(3, 1)), Verdict::Undecided);
 }
 

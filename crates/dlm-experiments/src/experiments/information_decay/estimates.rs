@@ -91,6 +91,32 @@ pub(super) fn estimates(measured: &Measured, bootstrap: &Bootstrap) -> Estimates
     estimates
 }
 
+/// How many of all texts or words have no spread where one is taken, and which they are.
+pub(super) fn without_spread(measured: &Measured) -> Vec<(&'static str, usize, usize)> {
+    let times = &measured.times;
+    let masked: Vec<&Loss> = measured.masked.values().collect();
+    let gaussian: Vec<&Loss> = measured.gaussian.values().collect();
+    let words: Vec<&Loss> = measured.words.iter().collect();
+    let at_half = |losses: &[&Loss]| half_time(losses, times);
+    [
+        ("texts under masks at t = 0.5", &masked, 0.5),
+        ("texts under masks where half is lost", &masked, at_half(&masked)),
+        ("texts under Gaussian noise where half is lost", &gaussian, at_half(&gaussian)),
+        ("words of the chain at t = 0.5", &words, 0.5),
+    ]
+    .into_iter()
+    .filter(|(_, _, t)| !t.is_nan())
+    .map(|(which, losses, t)| {
+        let spread = |loss: &&&Loss| {
+            let spreads: Vec<f64> = loss.levels.iter().map(|level| level.spread).collect();
+            at_time(times, &spreads, t)
+        };
+        let missing = losses.iter().filter(|loss| spread(loss).is_nan()).count();
+        (which, missing, losses.len())
+    })
+    .collect()
+}
+
 /// Masks minus Gaussian noise, on the texts that both were put on.
 fn differences(measured: &Measured, bootstrap: &Bootstrap, estimates: &mut Estimates) {
     let both = measured.masked.iter();

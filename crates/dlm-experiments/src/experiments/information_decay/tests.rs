@@ -6,8 +6,8 @@ use dlm_stats::Bootstrap;
 
 use super::{
     Settings,
-    estimates::estimates,
-    measured,
+    estimates::{Measured, estimates, without_spread},
+    left_out, measured,
     oracle::OracleSettings,
     rows::{DistanceRow, TextRow, WordRow},
 };
@@ -109,6 +109,26 @@ fn rows_decide_all_three_verdicts() {
     // Without a Gaussian model there is nothing to compare with.
     let alone = texts(masked, &ALL_OR_NOTHING);
     assert_eq!(verdict(found(&alone, 2.0)), Verdict::Undecided);
+}
+
+/// A text of which less is known with half of it seen than with nothing has no spread.
+#[test]
+fn texts_without_a_spread_are_counted_and_said() {
+    let lost: Vec<(usize, f32, usize)> = (0..8).map(|position| (position, 5.0, 1)).collect();
+    let mut rows = texts(Family::Masked, &ALL_OR_NOTHING);
+    rows.retain(|row| row.text < 4);
+    rows.extend(texts(Family::Masked, &lost).into_iter().filter(|row| 4 <= row.text));
+    let measured = measured_of(&rows);
+    let counted = without_spread(&measured);
+    assert_eq!(counted[0], ("texts under masks at t = 0.5", 2, 6));
+    assert!(left_out(&measured).contains("2 of 6 texts under masks at t = 0.5"));
+    let whole = measured_of(&texts(Family::Masked, &ALL_OR_NOTHING));
+    assert_eq!(left_out(&whole), "No text and no word is left out of a spread.");
+}
+
+fn measured_of(texts: &[TextRow]) -> Measured {
+    let (words, distances) = words(2.0);
+    measured(texts, &words, &distances, &LEVELS, FAR)
 }
 
 #[test]

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// The step of a canvas's numbers from which its coin comes; those of step 0 draw a known
+/// chain's words, and a coin must know nothing of what it is tossed for.
+const COIN: u64 = 1;
+
 /// The haste of a rule: a row of calibration.csv.
 ///
 /// Evaluations are whole numbers and jump as haste grows, so one haste seldom takes the wanted
@@ -77,14 +81,16 @@ impl Haste {
 
     /// The haste of the canvas whose randomness is `key`.
     pub(super) fn of(&self, key: Key) -> f64 {
-        let slowly = key.purpose(Purpose::Data).uniform() < self.slow_share;
+        let coin = key.purpose(Purpose::Data).step(COIN);
+        let slowly = coin.uniform() < self.slow_share;
         if slowly { self.slow } else { self.fast }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use dlm_rng::Key;
+    use dlm_rng::{Key, Purpose};
+    use dlm_testkit::RandomChain;
 
     use super::Haste;
 
@@ -98,6 +104,27 @@ mod tests {
         let all = (0..4000).map(|i| haste.of(Key::new(2).sequence(i)));
         let mean = all.map(|h| spent(h).unwrap()).sum::<f64>() / 4000.0;
         assert!((mean - 8.0).abs() < 0.2, "{mean}");
+    }
+
+    /// Among words whose chain starts in its first state, as many go slowly as among all.
+    #[test]
+    fn the_coin_knows_nothing_of_the_word() {
+        let recipe = RandomChain { states: 4, concentration: 1.0, top_k: 2, epsilon: 1e-6 };
+        let chain = recipe.chain(Key::new(3)).unwrap();
+        let haste = Haste::find(("p", "r"), 8, 1, |h| Ok(if h < 0.5 { 12.0 } else { 4.0 }));
+        let haste = haste.unwrap();
+        assert_eq!(haste.slow_share, 0.5);
+        let keys = (0..8000).map(|word| Key::new(5).sequence(word));
+        let (mut slow, mut all) = ([0.0; 4], [0.0; 4]);
+        for key in keys {
+            let first = chain.draw(1, key.purpose(Purpose::Data))[0] as usize;
+            all[first] += 1.0;
+            slow[first] += f64::from(u8::from(haste.of(key) == haste.slow));
+        }
+        for (slow, all) in slow.into_iter().zip(all).filter(|(_, all)| 100.0 < *all) {
+            // Five standard errors.
+            assert!((slow / all - 0.5).abs() < 2.5 / f64::sqrt(all), "{slow} of {all}");
+        }
     }
 
     #[test]

@@ -48,11 +48,8 @@ pub(super) fn findings(runs: &Runs, rows: &Rows, bootstrap: &Bootstrap) -> (Find
     let words = with(runs.word_nfe());
     let invalid = impossible_transitions(&rows.words);
     words.add(&mut estimates, ("oracle_invalid", "share of impossible transitions"), &invalid);
-    words.add(
-        &mut estimates,
-        ("oracle_nfe", "evaluations of a word"),
-        &known_chain::evaluations(&rows.words),
-    );
+    let named = ("oracle_nfe", "evaluations of a word");
+    words.add_evaluations(&mut estimates, named, &known_chain::evaluations(&rows.words));
     words.add_divergence(&mut estimates, runs, &rows.words);
     let mut tables = vec![words.words_table(runs, rows)];
 
@@ -61,7 +58,7 @@ pub(super) fn findings(runs: &Runs, rows: &Rows, bootstrap: &Bootstrap) -> (Find
         let named = ("model_invalid", "share of pairs that do not fit");
         pages.add(&mut estimates, named, &invalid_pairs(&rows.pairs, runs.together));
         let named = ("model_nfe", "evaluations of a page");
-        pages.add(&mut estimates, named, &page_evaluations(&rows.pairs, runs.together));
+        pages.add_evaluations(&mut estimates, named, &page_evaluations(&rows.pairs, runs.together));
         tables.push(pages.pages_table(rows));
     }
     if !rows.answers.is_empty() {
@@ -72,7 +69,7 @@ pub(super) fn findings(runs: &Runs, rows: &Rows, bootstrap: &Bootstrap) -> (Find
             texts.add(&mut estimates, (name, measure.meaning), &measured);
         }
         let named = ("text_nfe", "evaluations of an answer");
-        texts.add(&mut estimates, named, &answers::evaluations(&rows.answers));
+        texts.add_evaluations(&mut estimates, named, &answers::evaluations(&rows.answers));
         tables.push(texts.answers_table(rows));
     }
     tables.push(hastes_table(&rows.hastes));
@@ -113,6 +110,23 @@ impl Comparison<'_> {
                 add(&format!("change_{rule}"), full, measured.changes(&[pair(&rule)]));
             }
         }
+    }
+
+    /// The same of evaluations, and the change as a share of what is wanted: equal enough or
+    /// not is a matter of shares.
+    fn add_evaluations(&self, estimates: &mut Estimates, named: (&str, &str), spent: &Measured) {
+        self.add(estimates, named, spent);
+        let (name, meaning) = named;
+        let pair = |rule: &&str| (self.of(CONFIDENCE), self.of(rule));
+        let changes = spent.changes(&self.rules.iter().map(pair).collect::<Vec<_>>());
+        let shares: Vec<f64> =
+            changes.iter().map(|change| change / self.evaluations as f64).collect();
+        let meaning = format!(
+            "{meaning}: the rules' mean less confidence's, as a share of the {} wanted",
+            self.evaluations
+        );
+        let estimate = self.bootstrap.mean(&shares);
+        estimates.add_if_any(&format!("{name}_excess"), &meaning, estimate);
     }
 
     fn add_divergence(&self, estimates: &mut Estimates, runs: &Runs, words: &[WordRow]) {
@@ -285,7 +299,9 @@ fn hastes_table(hastes: &[Haste]) -> Table {
     ];
     Table {
         title: "How the rules were set to equal evaluations".to_string(),
-        note: "Found on words, sentences and prompts that are not measured.".to_string(),
+        note: "Found on words and prompts that are not measured, and on the measured pages with \
+               other random numbers."
+            .to_string(),
         columns: columns.map(String::from).to_vec(),
         rows: hastes.iter().map(row).collect(),
         cell_notes: Vec::new(),
@@ -296,14 +312,15 @@ fn method(runs: &Runs, bootstrap: &Bootstrap) -> String {
     format!(
         "On a known chain, one of {} tokens of a word is given and the others are drawn. Confidence \
          commits equally many positions each step. Each other rule has one number, which \
-         is set on words, sentences and prompts of their own until the rule takes as many \
-         evaluations on average: {} for words of {} tokens, {} for {} sentences with two \
+         is set on words and prompts of their own, and on other draws of the sentences, until the \
+         rule takes as many evaluations on average: {} for words of {} tokens, {} for {} sentences with two \
          open places each, {} of {} tokens in answers. Entropy-budget keeps Σ H below a budget, and \
          Σ H bounds the total correlation of what is drawn together. Independent sets know the \
          chain's exact conditional mutual information; for a network nearness stands in, because \
          its dependences would cost evaluations. Words and sentences are drawn at temperature 1. \
          Changes are paired by word, canvas or prompt, with the same random numbers; intervals \
-         resample those ({} times). Evaluations taken stand beside every number.",
+         resample those ({} times). Evaluations taken stand beside every number; one of verify \
+         takes more work, because it also looks again at what is there.",
         super::runs::GIVEN,
         runs.word_nfe(),
         runs.oracle.length,

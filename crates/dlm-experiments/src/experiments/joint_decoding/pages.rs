@@ -50,12 +50,8 @@ impl Page {
     ///
     /// # Errors
     ///
-    /// Where `frames` cannot be put on a canvas of the model.
-    pub(super) fn new(
-        model: &Model,
-        sentences: &[Sentence],
-        frames: Vec<Frame>,
-    ) -> Result<Self, Error> {
+    /// Where the model cannot read a sentence, or the canvas is none of its.
+    pub(super) fn new(model: &Model, sentences: &[Sentence]) -> Result<Self, Error> {
         let (text, mask) = (model.text()?, model.mask()?);
         let mut tokens = text.opening(PROMPT)?;
         for (index, sentence) in sentences.iter().enumerate() {
@@ -69,8 +65,9 @@ impl Page {
         let canvas = Canvas::infill(tokens, mask);
         let canvas = canvas.map_err(|error| Error::Argument(error.to_string()))?;
         model.check_canvas(&canvas)?;
-        let names = sentences.iter().map(|sentence| sentence.id.clone());
-        Ok(Self { canvas, sentences: names.zip(frames).collect() })
+        let framed = |sentence: &Sentence| Ok((sentence.id.clone(), sentence.frame(model)?));
+        let sentences = sentences.iter().map(framed).collect::<Result<_, Error>>()?;
+        Ok(Self { canvas, sentences })
     }
 
     /// `network`, asked about the words of each place alone.
@@ -178,6 +175,7 @@ mod tests {
         assert!(!page.rows((3, 1), "x", &canvas, 2)[1].fits, "4 is no second word");
         assert_eq!((rows[0].page, rows[0].draw, rows[0].nfe), (3, 1, 2));
     }
+
     /// Of a table in which the words of both places are 0 and 1, and 2 is a word of none.
     #[test]
     fn choices_are_the_networks_among_the_words_of_a_place() {

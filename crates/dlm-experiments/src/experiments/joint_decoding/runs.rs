@@ -45,9 +45,8 @@ pub(super) struct Runs {
     pub(super) rules: Vec<Rule>,
     pub(super) chain: KnownChain,
     pub(super) oracle: ChainSettings,
-    /// Measured ones, then those that calibrate.
+    /// Canvases of sentences; they calibrate too, with random numbers of their own.
     pub(super) pages: Vec<Page>,
-    pub(super) measured_pages: usize,
     /// Sentences of a page.
     pub(super) together: usize,
     /// Draws of a page.
@@ -118,11 +117,13 @@ impl Runs {
         Ok(drawn.iter().map(|(_, outcome)| outcome.nfe).collect())
     }
 
+    /// One draw of each measured page, with other random numbers: canvases differ more in what
+    /// they take than draws of one do, so a few others would miss the number by more.
     fn pages_spent(&self, rule: Rule, haste: f64, stage: &mut Stage) -> Result<Vec<usize>, Error> {
         let mut spent = Vec::new();
-        for (index, page) in self.pages.iter().enumerate().skip(self.measured_pages) {
-            let keys: Vec<Key> = self.page_keys(index, stage, APART);
-            let filled = fill_page(page, &rule.sampler(haste), &keys, stage)?;
+        for (index, page) in self.pages.iter().enumerate() {
+            let key = stage.key().sequence(APART + index as u64);
+            let filled = fill_page(page, &rule.sampler(haste), &[key], stage)?;
             spent.extend(filled.iter().map(|(_, outcome)| outcome.nfe));
         }
         Ok(spent)
@@ -193,7 +194,7 @@ impl Runs {
         stage: &mut Stage,
     ) -> Result<Vec<PairRow>, Error> {
         let page = &self.pages[index];
-        let keys = self.page_keys(index, stage, 0);
+        let keys = self.page_keys(index, stage);
         let mut rows = Vec::new();
         let mut add = |name: &str, chosen: &[usize], sampler, stage: &mut Stage| {
             let keys: Vec<Key> = chosen.iter().map(|&draw| keys[draw]).collect();
@@ -217,8 +218,8 @@ impl Runs {
     }
 
     /// Keys of the draws of a page.
-    fn page_keys(&self, page: usize, stage: &Stage, apart: u64) -> Vec<Key> {
-        let first = apart + (page * self.draws) as u64;
+    fn page_keys(&self, page: usize, stage: &Stage) -> Vec<Key> {
+        let first = (page * self.draws) as u64;
         (0..self.draws as u64).map(|draw| stage.key().sequence(first + draw)).collect()
     }
 

@@ -3,7 +3,7 @@
 use dlm_stats::{Bootstrap, Estimate};
 
 use super::{
-    ONE_BY_ONE, TOGETHER,
+    ONE_BY_ONE, TOGETHER, WHOLE,
     agreement::Kind,
     findings::{Series, Shares},
     oracle::{self, EXACT, ORDERS},
@@ -42,7 +42,7 @@ pub(super) fn oracle(series: &[Series], folder: &Folder) -> Result<Figure, Error
                    from the chain itself lie above 0 only because there are finitely many. Left \
                    to right draws neighbours together, which depend on each other most.";
     let title = "Tokens drawn together with a perfect network";
-    Caption::new("oracle", title, caption).curves(folder, "tokens a step", &panels)
+    Caption::new("chain", title, caption).curves(folder, "tokens a step", &panels)
 }
 
 /// Shares of invalid pairs against temperature, all sentences and by kind.
@@ -64,7 +64,7 @@ pub(super) fn pairs(
         let curves = [
             ("masked, together", Family::Masked, TOGETHER),
             ("masked, one by one", Family::Masked, ONE_BY_ONE),
-            ("base, left to right", Family::Autoregressive, ONE_BY_ONE),
+            ("base, whole sentence", Family::Autoregressive, WHOLE),
             ("Gaussian, side by side", Family::Gaussian, TOGETHER),
         ];
         let curves: Vec<Curve> = curves.map(curve).into();
@@ -78,7 +78,7 @@ pub(super) fn pairs(
     let panels: Vec<Panel> = std::iter::once(None).chain(Kind::ALL.map(Some)).map(panel).collect();
     let caption = "Two open places, two words at each that agree in pairs: the probability of a \
                    pair that does not. Together means from both marginals, one by one that the \
-                   second word sees the first. Bands are 95 % intervals over sentences. The \
+                   second word sees the first; the base weighs whole sentences. Bands are 95 % intervals over sentences. The \
                    Gaussian family has no temperature and stands at 1.";
     let title = "Invalid pairs, drawn together and one by one";
     Caption::new("pairs", title, caption).curves(folder, "temperature", &panels)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dlm_stats::{Bootstrap, Estimate, jackknife};
 
 use super::{
-    ONE_BY_ONE, PairRow, TOGETHER,
+    ONE_BY_ONE, PairRow, TOGETHER, WHOLE,
     agreement::Kind,
     figures,
     oracle::{self, Counts, EXACT, ORDERS, WordRow, rates},
@@ -71,10 +71,11 @@ const METHOD: &str = "Three parts. The two-word language holds \"I like\" and \"
      token, and intervals leave out a word at a time. In sentences with two open places, each \
      with a list of single tokens, probabilities are restricted to the lists and made \
      distributions again: together is p(a)·p(b), one by one p(a)·p(b given a), the mean of \
-     both orders; these are computed and not drawn. The base goes from left to right and does \
-     not see what follows. The Gaussian family denoises both places side by side with its \
-     predictions restricted to the lists at every step, because hardly any pair would be \
-     listed otherwise. Intervals resample sentences.";
+     both orders; these are computed and not drawn. The base reads the whole sentence with each \
+     listed pair in it, and its probabilities are made a distribution among the pairs: so what \
+     follows the places counts for it as for the others. The Gaussian family denoises both \
+     places side by side with its predictions restricted to the lists at every step, because \
+     hardly any pair would be listed otherwise. Intervals resample sentences.";
 
 fn finding(estimates: &Estimates) -> String {
     let show = |name: &str| with_interval(estimates, name);
@@ -101,7 +102,14 @@ fn finding(estimates: &Estimates) -> String {
         );
     }
     if has("autoregressive_invalid") {
-        text += &format!(" The base from left to right has {}.", show("autoregressive_invalid"));
+        text += &format!(
+            " By the base's probabilities of whole sentences it is {}.",
+            show("autoregressive_invalid")
+        );
+    }
+    if has("masked_invalid_excess") {
+        text +=
+            &format!(" Drawing together has {} more than the base.", show("masked_invalid_excess"));
     }
     if has("gaussian_invalid") {
         text += &format!(" The Gaussian family has {}.", show("gaussian_invalid"));
@@ -316,8 +324,11 @@ impl<'a> Shares<'a> {
             add("masked_invalid_together", "invalid pairs, both from their marginals", &of(both));
             add("masked_invalid_one_by_one", "invalid pairs, the second sees the first", &of(one));
             add("masked_invalid_change", "together minus one by one", &change(one, both));
-            let base = (Autoregressive, ONE_BY_ONE);
-            add("autoregressive_invalid", "invalid pairs of the base, left to right", &of(base));
+            let base = (Autoregressive, WHOLE);
+            let meaning = "invalid pairs by the base's probabilities of whole sentences";
+            add("autoregressive_invalid", meaning, &of(base));
+            let meaning = "invalid pairs of the base, left to right, what follows unseen";
+            add("autoregressive_invalid_unseeing", meaning, &of((Autoregressive, ONE_BY_ONE)));
             let meaning = "invalid pairs of the masked family, together, minus the base's";
             add("masked_invalid_excess", meaning, &change(base, both));
             add(
@@ -335,16 +346,11 @@ impl<'a> Shares<'a> {
                 format!("together minus one by one, {}; listed words, T = 1", kind.name());
             estimates.add_if_any(&name, &meaning, bootstrap.mean(&values));
         }
-        if !self.of(None, Autoregressive, ONE_BY_ONE, 1.0).is_empty() {
-            let meaning = "invalid pairs of the base beyond its own one by one: 0, because it has \
-                           no other way; exact";
-            estimates.add("autoregressive_invalid_excess", meaning, exact(0.0));
-        }
         for (family, name) in
             [(Masked, "masked"), (Autoregressive, "autoregressive"), (Gaussian, "gaussian")]
         {
             let of_family = |row: &&PairRow| {
-                let drawn = if family == Autoregressive { ONE_BY_ONE } else { TOGETHER };
+                let drawn = if family == Autoregressive { WHOLE } else { TOGETHER };
                 row.family == family && row.temperature == 1.0 && row.drawn == drawn
             };
             let masses = self.rows.iter().filter(of_family);

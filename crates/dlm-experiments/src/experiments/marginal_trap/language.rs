@@ -2,7 +2,10 @@
 
 use dlm_core::{Ask, Candidate, MaskPredictor, ModelError, Query, TokenId};
 
-use super::{agreement::Frame, pairs::Said};
+use super::{
+    agreement::Frame,
+    pairs::{Causal, Said},
+};
 
 /// A masked network: both places open, then each word at either place in turn.
 ///
@@ -34,10 +37,12 @@ pub(super) fn masked(
     Ok(Said { open: [first, second], given: [given_first, given_second] })
 }
 
-/// A causal network: the first word from what stands before it, the second given the first.
-/// What stands behind the places is not seen.
+/// A causal network: every listed pair in its sentence, read from the first place to the end.
 ///
-/// One forward pass over `A` sequences.
+/// A masked network sees what stands behind the places. A causal one sees it through Bayes'
+/// rule: the probability of a whole sentence, over the sum of those of all listed pairs.
+///
+/// One forward pass over `A·B` sequences.
 ///
 /// # Errors
 ///
@@ -45,20 +50,55 @@ pub(super) fn masked(
 pub(super) fn autoregressive(
     network: &mut (impl MaskPredictor + ?Sized),
     frame: &Frame,
-) -> Result<(Vec<f64>, Vec<Vec<f64>>), ModelError> {
+) -> Result<Causal, ModelError> {
     let [first, second] = &frame.words;
-    // Any word will do at the second place: a causal network does not see it.
-    let filler = second.first().copied().unwrap_or(0);
-    let sequence = |&a: &TokenId| {
-        let (mut tokens, places) = frame.filled(a, filler);
-        tokens.truncate(places[1] + 1);
-        (tokens, places.to_vec(), vec![first.clone(), second.clone()])
+    let pairs = first.iter().flat_map(|&a| second.iter().map(move |&b| (a, b)));
+    let read: Vec<Reading> = pairs.map(|(a, b)| Reading::new(frame, a, b)).collect();
+    let queries: Vec<Query<'_>> = read.iter().map(Reading::query).collect();
+    let candidates = network.predict(&queries, &Ask::default())?.candidates;
+    // A row of pairs for each first word; a pair's answers start at the first place.
+    let rows: Vec<&[Vec<Candidate>]> = candidates.chunks(second.len().max(1)).collect();
+    let at = |row: &[Vec<Candidate>], place: usize| {
+        row.first().and_then(|pair| pair.get(place)).map_or_else(Vec::new, words)
     };
-    let sequences: Vec<_> = first.iter().map(sequence).collect();
-    let answers = ask(network, &sequences)?;
-    let open = answers.first().and_then(|answer| answer.first()).cloned().unwrap_or_default();
-    let given = answers.into_iter().map(|mut answer| answer.pop().unwrap_or_default());
-    Ok((open, given.collect()))
+    let other = 1 + frame.between.len();
+    let log_p = |pair: &Vec<Candidate>| {
+        let each = pair.iter().map(|candidate| candidate.target);
+        each.map(|target| target.map_or(f64::NAN, |target| target.log_probability.into())).sum()
+    };
+    Ok(Causal {
+        first: rows.first().map_or_else(Vec::new, |row| at(row, 0)),
+        second: rows.iter().map(|row| at(row, other)).collect(),
+        sentences: rows.iter().map(|row| row.iter().map(log_p).collect()).collect(),
+    })
+}
+
+/// A sentence with two listed words in it, to be read from the first of them to its end.
+struct Reading {
+    tokens: Vec<TokenId>,
+    positions: Vec<usize>,
+    targets: Vec<Option<TokenId>>,
+    /// The listed words at their places, no words elsewhere.
+    watched: Vec<Vec<TokenId>>,
+}
+
+impl Reading {
+    fn new(frame: &Frame, first: TokenId, second: TokenId) -> Self {
+        let (tokens, places) = frame.filled(first, second);
+        let positions: Vec<usize> = (places[0]..tokens.len()).collect();
+        let listed = |at: &usize| {
+            let place = places.iter().position(|place| place == at);
+            place.map_or_else(Vec::new, |place| frame.words[place].clone())
+        };
+        let targets = positions.iter().map(|&at| Some(tokens[at])).collect();
+        let watched = positions.iter().map(listed).collect();
+        Self { tokens, positions, targets, watched }
+    }
+
+    fn query(&self) -> Query<'_> {
+        let Self { tokens, positions, targets, watched } = self;
+        Query { targets, watched, ..Query::new(tokens, positions) }
+    }
 }
 
 /// Sequence, positions, and the words that are listed at each.
@@ -74,8 +114,12 @@ fn ask(
         .map(|(tokens, positions, words)| Query { watched: words, ..Query::new(tokens, positions) })
         .collect();
     let prediction = network.predict(&queries, &Ask::default())?;
-    let words = |candidate: &Candidate| candidate.watched.iter().map(|&p| f64::from(p)).collect();
     Ok(prediction.candidates.iter().map(|row| row.iter().map(words).collect()).collect())
+}
+
+/// `ln p` of the words that are listed at a position.
+fn words(candidate: &Candidate) -> Vec<f64> {
+    candidate.watched.iter().map(|&log_p| f64::from(log_p)).collect()
 }
 
 #[cfg(test)]
@@ -83,10 +127,7 @@ mod tests {
     use dlm_testkit::Tabular;
 
     use super::{autoregressive, masked};
-    use crate::experiments::marginal_trap::{
-        agreement::Frame,
-        pairs::{invalid, listed},
-    };
+    use crate::experiments::marginal_trap::agreement::Frame;
 
     fn frame() -> Frame {
         let fits = vec![vec![true, false], vec![false, true]];
@@ -127,9 +168,12 @@ mod tests {
                     for (index, &position) in query.positions.iter().enumerate() {
                         let mut known = query.tokens.to_vec();
                         known[position..].fill(self.0.mask());
-                        let watched = &query.watched[index..=index];
-                        let at = [position];
-                        let one = Query { watched, ..Query::new(&known, &at) };
+                        let here = index..=index;
+                        let one = Query {
+                            watched: &query.watched[here.clone()],
+                            targets: &query.targets[here.clone()],
+                            ..Query::new(&known, &query.positions[here])
+                        };
                         row.extend(self.0.predict(&[one], ask)?.candidates.remove(0));
                     }
                     candidates.push(row);
@@ -139,10 +183,23 @@ mod tests {
         }
 
         let mut network = Causal(Tabular::new(2, 2, vec![0.5, 0.1, 0.1, 0.3]).unwrap());
-        let (first, given) = autoregressive(&mut network, &frame()).unwrap();
-        let given: Vec<Vec<f64>> = given.iter().map(|log_p| listed(log_p, 1.0)).collect();
-        let share = invalid(&frame().fits, &listed(&first, 1.0), &given);
-        assert!((share - 0.2).abs() < 1e-6, "{share}");
-        assert!((first[0].exp() - 0.6).abs() < 1e-6);
+        let read = autoregressive(&mut network, &frame()).unwrap();
+        assert!((read.left_to_right(&frame(), 1.0) - 0.2).abs() < 1e-6);
+        // With nothing behind the places both ways are one.
+        assert!((read.whole(&frame(), 1.0) - 0.2).abs() < 1e-6);
+        assert!((read.first[0].exp() - 0.6).abs() < 1e-6);
+
+        // A word between and one behind: 0 and 1 in their places, "x 0 y 1" of 16 words.
+        let joint: Vec<f64> = (0..16).map(|word| f64::from(word * word % 7 + 1)).collect();
+        let total: f64 = joint.iter().sum();
+        let joint: Vec<f64> = joint.iter().map(|weight| weight / total).collect();
+        let frame = Frame { between: vec![0], after: vec![1], ..frame() };
+        let word = |a: usize, b: usize| joint[8 * a + 2 * b + 1];
+        let mut network = Causal(Tabular::new(4, 2, joint.clone()).unwrap());
+        let read = autoregressive(&mut network, &frame).unwrap();
+        let all: f64 = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(a, b)| word(a, b)).iter().sum();
+        let expected = (word(0, 1) + word(1, 0)) / all;
+        assert!((read.whole(&frame, 1.0) - expected).abs() < 1e-6);
+        assert!((read.left_to_right(&frame, 1.0) - expected).abs() > 0.01, "sees no end");
     }
 }

@@ -11,6 +11,18 @@ pub(super) struct Said {
     pub(super) given: [Vec<Vec<f64>>; 2],
 }
 
+/// What a causal network says of listed words.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Causal {
+    /// `ln p` of the words at the first place, given what stands before it.
+    pub(super) first: Vec<f64>,
+    /// `ln p` of the words at the second place, by the word that stands at the first.
+    pub(super) second: Vec<Vec<f64>>,
+    /// `ln p` of all from the first place to the end of the sentence, by both words: up to
+    /// what all share, the probability of the whole sentence.
+    pub(super) sentences: Vec<Vec<f64>>,
+}
+
 /// The law of listed words: `p(v)^{1/T}`, made a distribution among them.
 pub(super) fn listed(log_p: &[f64], temperature: f64) -> Vec<f64> {
     let best = log_p.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -60,9 +72,34 @@ impl Said {
     }
 }
 
+impl Causal {
+    /// `p(a, b | what stands before, between and behind)` over listed pairs: the causal
+    /// network's own joint law, in which the words behind speak too.
+    pub(super) fn whole(&self, frame: &Frame, temperature: f64) -> f64 {
+        let law = listed(&self.sentences.concat(), temperature);
+        let fits = frame.fits.iter().flatten();
+        law.iter().zip(fits).filter(|(_, fits)| !**fits).map(|(p, _)| p).sum()
+    }
+
+    /// `p(a) p(b|a)` over listed words, as a causal network writes: it knows nothing of what
+    /// will stand behind.
+    pub(super) fn left_to_right(&self, frame: &Frame, temperature: f64) -> f64 {
+        let given = self.second.iter().map(|log_p| listed(log_p, temperature));
+        invalid(&frame.fits, &listed(&self.first, temperature), &given.collect::<Vec<_>>())
+    }
+
+    /// What the listed words have of all mass at the first place, and on average at the
+    /// second when the first is drawn from them.
+    pub(super) fn masses(&self, temperature: f64) -> [f64; 2] {
+        let p = listed(&self.first, temperature);
+        let mean = p.iter().zip(&self.second).map(|(p, log_p)| p * mass(log_p)).sum();
+        [mass(&self.first), mean]
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Said, invalid, listed, mass};
+    use super::{Causal, Said, invalid, listed, mass};
     use crate::experiments::marginal_trap::agreement::Frame;
 
     fn frame() -> Frame {
@@ -90,6 +127,29 @@ mod tests {
         // At T = 1/2 marginals are 16/17 and 1/17.
         assert!((said.together(&frame, 0.5) - 2.0 * 16.0 / 289.0).abs() < 1e-12);
         assert!((mass(&said.open[0]) - 0.6).abs() < 1e-12);
+    }
+
+    /// What follows turns a causal network's mind: left to right "ad" has 0.45, but only after
+    /// "ac" and "bd" is the end of the sentence likely.
+    #[test]
+    fn the_whole_sentence_weighs_what_follows_too() {
+        let (first, second) = ([0.5_f64, 0.5], [[0.1, 0.9], [0.5, 0.5]]);
+        let end = [[0.9, 0.02], [0.1, 0.4]];
+        let weight = |a: usize, b: usize| first[a] * second[a][b] * end[a][b];
+        let row = |a: usize| vec![weight(a, 0).ln(), weight(a, 1).ln()];
+        let read = Causal {
+            first: logs(first),
+            second: second.map(logs).to_vec(),
+            sentences: vec![row(0), row(1)],
+        };
+        // 0.045, 0.009, 0.025 and 0.1; squared and made one at T = 1/2.
+        assert!((read.whole(&frame(), 1.0) - 0.034 / 0.179).abs() < 1e-12);
+        let squares = [0.045f64, 0.009, 0.025, 0.1].map(|weight| weight * weight);
+        let expected = (squares[1] + squares[2]) / squares.iter().sum::<f64>();
+        assert!((read.whole(&frame(), 0.5) - expected).abs() < 1e-12);
+        assert!((read.left_to_right(&frame(), 1.0) - 0.7).abs() < 1e-12);
+        let masses = read.masses(1.0);
+        assert!(masses.iter().all(|mass| (mass - 1.0).abs() < 1e-12), "{masses:?}");
     }
 
     #[test]

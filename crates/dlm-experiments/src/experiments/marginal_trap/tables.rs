@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dlm_stats::{Bootstrap, Error as StatsError, Estimate};
 
 use super::{
-    ONE_BY_ONE, TOGETHER,
+    ONE_BY_ONE, TOGETHER, WHOLE,
     agreement::Kind,
     findings::Shares,
     toy::{LawRow, THREE_POSITIONS, TWO_WORDS, orders},
@@ -81,7 +81,7 @@ pub(super) fn kinds(shares: &Shares<'_>, bootstrap: &Bootstrap) -> Table {
             of(Family::Masked, TOGETHER),
             of(Family::Masked, ONE_BY_ONE),
             show(bootstrap.mean(&change)),
-            of(Family::Autoregressive, ONE_BY_ONE),
+            of(Family::Autoregressive, WHOLE),
             of(Family::Gaussian, TOGETHER),
         ]
     };
@@ -90,7 +90,7 @@ pub(super) fn kinds(shares: &Shares<'_>, bootstrap: &Bootstrap) -> Table {
         "masked, together",
         "masked, one by one",
         "change",
-        "base, left to right",
+        "base, whole sentence",
         "Gaussian, side by side",
     ];
     Table {
@@ -126,11 +126,11 @@ pub(super) fn extremes<'a>(shares: &Shares<'a>, sentences: &BTreeMap<String, Str
             number(share(id, Family::Masked, TOGETHER)),
             number(share(id, Family::Masked, ONE_BY_ONE)),
             number(Some(change)),
-            number(share(id, Family::Autoregressive, ONE_BY_ONE)),
+            number(share(id, Family::Autoregressive, WHOLE)),
         ]
     };
     let columns =
-        ["sentence", "masked, together", "masked, one by one", "change", "base, left to right"];
+        ["sentence", "masked, together", "masked, one by one", "change", "base, whole sentence"];
     Table {
         title: "Sentences in which drawing together does most and least harm".to_string(),
         note: "Words in brackets agree in the order given, the first with the first.".to_string(),

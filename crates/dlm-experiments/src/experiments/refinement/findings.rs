@@ -134,13 +134,8 @@ impl Plan {
             |name: &&&str| self.presets.iter().all(|(preset, again)| preset != **name || *again);
         let able: Vec<Condition> =
             samplers.iter().filter(masks_again).map(|name| condition(name, None)).collect();
-        for (suffix, fate, meaning) in [
-            ("repair", Fate::Repaired, "share of wrong tokens that are gone at the end"),
-            ("returned", Fate::Returned, "share of wrong tokens that what stood there replaced"),
-            ("churn", Fate::Churned, "share of untouched tokens that are gone at the end"),
-        ] {
-            let measured = fates(repairs, fate);
-            let who = if family == "masked" { "of presets that mask again" } else { "of solvers" };
+        let who = if family == "masked" { "of presets that mask again" } else { "of solvers" };
+        let mut add = |suffix: &str, meaning: &str, measured: &Measured| {
             let mean = bootstrap.mean(&measured.over(&able));
             estimates.add_if_any(&format!("{family}_{suffix}"), &format!("{meaning}, {who}"), mean);
             for sampler in samplers {
@@ -149,7 +144,17 @@ impl Plan {
                     (format!("{family}_{suffix}_{sampler}"), format!("{meaning}, {sampler}"));
                 estimates.add_if_any(&name, &meaning, mean);
             }
+        };
+        for (suffix, fate, meaning) in [
+            ("repair", Fate::Repaired, "share of wrong tokens that are gone at the end"),
+            ("returned", Fate::Returned, "share of wrong tokens that what stood there replaced"),
+            ("churn", Fate::Churned, "share of untouched tokens that are gone at the end"),
+        ] {
+            add(suffix, meaning, &fates(repairs, fate));
         }
+        let meaning = "share of wrong tokens that are gone at the end less that of untouched ones, \
+                       by prompt";
+        add("repair_excess", meaning, &excess(repairs));
     }
 
     /// Everybody who ran, family by family.
@@ -214,8 +219,10 @@ impl Plan {
     }
 
     fn repairs_table(&self, repairs: &[RepairRow], bootstrap: &Bootstrap) -> Table {
-        let measured =
-            [Fate::Repaired, Fate::Returned, Fate::Churned].map(|fate| fates(repairs, fate));
+        let mut measured = [Fate::Repaired, Fate::Returned, Fate::Churned]
+            .map(|fate| fates(repairs, fate))
+            .to_vec();
+        measured.push(excess(repairs));
         let ran = |sampler: &&str| repairs.iter().any(|row| row.sampler == **sampler);
         let row = |sampler: &str| {
             let here = condition(sampler, None);
@@ -227,11 +234,18 @@ impl Plan {
         Table {
             title: "Errors put into the middle of a run".to_string(),
             note: "A sampler that changes wrong tokens no more often than untouched ones repairs \
-                   by chance."
+                   by chance; the last column is the difference, prompt by prompt."
                 .to_string(),
-            columns: ["sampler", "wrong tokens", "gone", "the former token back", "untouched gone"]
-                .map(String::from)
-                .to_vec(),
+            columns: [
+                "sampler",
+                "wrong tokens",
+                "gone",
+                "the former token back",
+                "untouched gone",
+                "gone less untouched gone",
+            ]
+            .map(String::from)
+            .to_vec(),
             rows: self.everyone().filter(ran).map(row).collect(),
             cell_notes: Vec::new(),
         }
@@ -244,15 +258,35 @@ impl Plan {
              averaged over samplers. Empty answers have no nats and are counted beside. For repair, \
              a run of {} steps is stopped halfway, {} of all positions get a frequent wrong word \
              where a token stood, and the run goes on from there; for vectors the wrong word comes \
-             with the noise of that level, and the network's earlier prediction is forgotten. \
-             Intervals resample prompts ({} times).",
+             with the noise of that level, and the network's earlier prediction is forgotten. What \
+             is gone of the wrong words counts as repaired only beyond what is gone of the untouched \
+             ones. Intervals resample prompts ({} times).",
             self.steps, self.repair_steps, self.injected, bootstrap.resamples
         )
     }
 }
 
+/// Of each sampler and prompt, the share of wrong tokens that are gone less that of untouched
+/// ones; none where there is no token of either kind.
+fn excess(repairs: &[RepairRow]) -> Measured {
+    let churned = shares(repairs, Fate::Churned);
+    let repaired = shares(repairs, Fate::Repaired).into_iter();
+    let less = repaired.map(|((sampler, prompt), repaired)| {
+        let churned = churned.get(&(sampler, prompt));
+        (condition(sampler, None), prompt, churned.map(|churned| repaired - churned))
+    });
+    less.collect()
+}
+
 /// Of each sampler and prompt, the share of tokens with that fate.
 fn fates(repairs: &[RepairRow], fate: Fate) -> Measured {
+    let cell = |((sampler, prompt), share): ((&str, usize), f64)| {
+        (condition(sampler, None), prompt, Some(share))
+    };
+    shares(repairs, fate).into_iter().map(cell).collect()
+}
+
+fn shares(repairs: &[RepairRow], fate: Fate) -> BTreeMap<(&str, usize), f64> {
     let mut counts: BTreeMap<(&str, usize), (usize, usize)> = BTreeMap::new();
     for row in repairs {
         let (counts_at_all, holds) = match fate {
@@ -265,10 +299,7 @@ fn fates(repairs: &[RepairRow], fate: Fate) -> Measured {
             (*held, *all) = (*held + usize::from(holds), *all + 1);
         }
     }
-    let share = |((sampler, prompt), (held, all)): ((&str, usize), (usize, usize))| {
-        (condition(sampler, None), prompt, Some(held as f64 / all as f64))
-    };
-    counts.into_iter().map(share).collect()
+    counts.into_iter().map(|(key, (held, all))| (key, held as f64 / all as f64)).collect()
 }
 
 fn finding(estimates: &Estimates) -> String {
@@ -291,10 +322,12 @@ fn finding(estimates: &Estimates) -> String {
         if estimates.get(&format!("{family}_repair")).is_some() {
             sentences.push(format!(
                 "Of wrong tokens put into its runs {} are gone at the end and {} are what stood \
-                 there before; of untouched tokens {} are gone.",
+                 there before; of untouched tokens {} are gone, so that {} are repaired beyond what \
+                 changes anyhow.",
                 show(format!("{family}_repair")),
                 show(format!("{family}_returned")),
                 show(format!("{family}_churn")),
+                show(format!("{family}_repair_excess")),
             ));
         }
     }

@@ -25,11 +25,13 @@ fn found(rows: &Rows) -> Findings {
     plan.findings(rows, &Bootstrap { resamples: 400, ..Bootstrap::default() }).0
 }
 
-/// What a synthetic family does: nats saved at 32 steps, and wrong tokens of ten repaired.
+/// What a synthetic family does: nats saved at 32 steps, wrong tokens of ten repaired, and
+/// untouched ones of ten gone.
 #[derive(Clone, Copy)]
 struct Does {
     gain: f64,
     repaired: usize,
+    churned: usize,
     /// Both, give or take this by turns of prompts.
     spread: f64,
 }
@@ -37,7 +39,7 @@ struct Does {
 /// Rows of twelve prompts; llada repairs nothing and gains nothing.
 fn rows(masked: Does, gaussian: Does) -> Rows {
     let mut rows = Rows::default();
-    let still = Does { gain: 0.0, repaired: 0, spread: 0.0 };
+    let still = Does { gain: 0.0, repaired: 0, churned: 0, spread: 0.0 };
     for (sampler, does) in [("llada", still), ("remdm", masked), ("ddpm", gaussian)] {
         for prompt in 0..12 {
             let off = if prompt % 2 == 0 { does.spread } else { -does.spread };
@@ -46,16 +48,17 @@ fn rows(masked: Does, gaussian: Does) -> Rows {
                 rows.answers.push(answer(prompt, sampler, Some(steps), Some(nats), nats));
             }
             let gone = (does.repaired as f64 + 10.0 * off).clamp(0.0, 10.0) as usize;
-            rows.repairs.extend((0..12).map(|position| RepairRow {
+            rows.repairs.extend((0..20).map(|position| RepairRow {
                 prompt,
                 sampler: sampler.to_string(),
                 position,
                 own: 1,
-                // Ten wrong tokens, then two that nobody touched.
+                // Ten wrong tokens, then ten that nobody touched.
                 placed: if position < 10 { 2 } else { 1 },
                 last: match position {
                     _ if position < gone.div_ceil(2) => 1,
                     _ if position < gone => 3,
+                    10.. if position < 10 + does.churned => 3,
                     10.. => 1,
                     _ => 2,
                 },
@@ -67,21 +70,24 @@ fn rows(masked: Does, gaussian: Does) -> Rows {
 
 #[test]
 fn every_rule_can_hold_fail_and_stay_open() {
-    let good = Does { gain: 0.5, repaired: 4, spread: 0.0 };
+    let good = Does { gain: 0.5, repaired: 4, churned: 1, spread: 0.0 };
     let verdict = |masked, gaussian| {
         let findings = found(&rows(masked, gaussian));
         Summary::new(&spec(), &findings, String::new()).verdict
     };
     assert_eq!(verdict(good, good), Verdict::Supported);
     let worse = Does { gain: -0.5, ..good };
-    let open = Does { gain: 0.1, spread: 0.3, repaired: 7 };
+    let open = Does { gain: 0.1, spread: 0.3, repaired: 7, churned: 1 };
     let lame = Does { repaired: 0, ..good };
-    let torn = Does { repaired: 1, spread: 0.1, ..good };
+    let torn = Does { repaired: 2, spread: 0.1, ..good };
+    // Wrong and right tokens are masked alike: chance repairs nothing.
+    let restless = Does { repaired: 8, churned: 8, ..good };
     for (does, expected) in [
         (worse, Verdict::NotSupported),
         (open, Verdict::Undecided),
         (lame, Verdict::NotSupported),
         (torn, Verdict::Undecided),
+        (restless, Verdict::NotSupported),
     ] {
         assert_eq!(verdict(does, good), expected, "masked");
         assert_eq!(verdict(good, does), expected, "gaussian");
@@ -95,7 +101,7 @@ fn every_rule_can_hold_fail_and_stay_open() {
 
 #[test]
 fn gains_and_repairs_counted_by_hand() {
-    let does = Does { gain: 0.6, repaired: 4, spread: 0.0 };
+    let does = Does { gain: 0.6, repaired: 4, churned: 1, spread: 0.0 };
     let estimates = found(&rows(does, does)).estimates;
     for (name, value) in [
         ("masked_gain", 0.3),
@@ -109,7 +115,10 @@ fn gains_and_repairs_counted_by_hand() {
         ("masked_repair_llada", 0.0),
         ("masked_repair_remdm", 0.4),
         ("masked_returned", 0.2),
-        ("masked_churn", 0.0),
+        ("masked_churn", 0.1),
+        ("masked_repair_excess", 0.3),
+        ("masked_repair_excess_llada", 0.0),
+        ("gaussian_repair_excess", 0.3),
         ("gaussian_gain", 0.6),
         ("gaussian_repair", 0.4),
         ("gaussian_returned_ddpm", 0.2),
@@ -122,7 +131,7 @@ fn gains_and_repairs_counted_by_hand() {
 /// An answer without text has no nats: its prompt is left out of that sampler's gain.
 #[test]
 fn prompts_with_an_empty_answer_have_no_gain() {
-    let does = Does { gain: 0.6, repaired: 4, spread: 0.0 };
+    let does = Does { gain: 0.6, repaired: 4, churned: 1, spread: 0.0 };
     let mut rows = rows(does, does);
     for row in rows.answers.iter_mut().filter(|r| r.prompt < 3 && r.steps == Some(2)) {
         (row.judge_nats, row.judge_tokens) = (Some(0.0), Some(0));
