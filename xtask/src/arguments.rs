@@ -118,9 +118,9 @@ pub(crate) struct CorpusArgs {
 
 /// Train the default model's adapters.
 ///
-/// Sets up what is missing, makes the corpus, lets the base answer its prompts,
-/// and trains on the answers: on two cores about an hour and a half for these,
-/// then five hours for the masked adapter and as much for the Gaussian one. It
+/// Sets up what is missing, unpacks the base's answers of data/answers, and
+/// trains on them: on two cores about four hours and a half for the masked
+/// adapter and five and a half for the Gaussian one. It
 /// may be stopped at any time; the same command goes on from the last
 /// checkpoint. Each adapter lies in OUT/SCALE/FAMILY/adapter in the end.
 #[derive(Args)]
@@ -131,6 +131,10 @@ pub(crate) struct TrainArgs {
     /// How much is learned: `full` is a GPU's work.
     #[arg(long, value_enum, default_value_t = Scale::Default)]
     pub(crate) scale: Scale,
+    /// Let the base answer the corpus's prompts again, an hour and a half on two
+    /// cores, in the place of data/answers; `full` always does, and answers all.
+    #[arg(long)]
+    pub(crate) distill: bool,
     /// Stop each training after so many minutes, to be resumed later.
     #[arg(long, value_name = "N")]
     pub(crate) minutes: Option<f64>,
@@ -143,8 +147,8 @@ pub(crate) struct TrainArgs {
 ///
 /// Sets up what is missing, builds the program `dlm`, and runs it for each
 /// experiment. Results that are up to date are kept. Interrupted runs are
-/// repeated. An experiment that fails does not stop the others; the exit code
-/// then is 1.
+/// repeated. An experiment that fails does not stop the others; the report says
+/// why it could not run, and the exit code then is 1.
 #[derive(Args)]
 pub(crate) struct ReproduceArgs {
     /// Experiments to run; all if none is named.
@@ -179,10 +183,11 @@ pub(crate) struct ReproduceArgs {
     /// Threads to compute with.
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
-    /// Folder of results [default: results].
+    /// Folder of results [default: results; with --model, results/NAME, where NAME is the
+    /// model's and its adapter's, so that no model's results replace another's].
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Run even what is up to date.
+    out: Option<PathBuf>,
+    /// Run even what is up to date, and what another version of the program made.
     #[arg(long)]
     force: bool,
 }
@@ -191,6 +196,15 @@ impl ReproduceArgs {
     /// Whether the default model is going to be asked for.
     pub(crate) fn needs_default_model(&self) -> bool {
         self.model.is_none() && self.scale != Scale::Smoke
+    }
+
+    /// The folder of results: one of its own for a model that is given.
+    pub(crate) fn results(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let results = workspace.results(self.out.as_deref())?;
+        let (None, Some(model)) = (&self.out, &self.model) else { return Ok(results) };
+        let named = [Some(model), self.adapter.as_ref()];
+        let names: Vec<String> = named.into_iter().flatten().map(|name| as_folder(name)).collect();
+        Ok(results.join(names.join("+")))
     }
 
     /// What `dlm run` is given besides spec, scale and folder.
@@ -253,6 +267,14 @@ impl Workspace {
     }
 }
 
+/// The name of a model or the path of one as the name of a folder: its parts, joined by
+/// hyphens.
+fn as_folder(model: &str) -> String {
+    let parts = model.split('/').filter(|part| !["", ".", ".."].contains(part));
+    let name = parts.collect::<Vec<_>>().join("-");
+    if name.is_empty() { "model".to_string() } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -285,6 +307,23 @@ mod tests {
             ["--model", "a/b", "--dtype", "bf16", "--threads", "2", "--force"]
         );
         assert!(!args.needs_default_model());
+    }
+
+    #[test]
+    fn a_given_model_has_a_folder_of_its_own() {
+        let workspace = Workspace { root: PathBuf::from("/nowhere") };
+        for (given, folder) in [
+            (&[][..], "/nowhere/results"),
+            (&["--model", "GSAI-ML/LLaDA-8B"], "/nowhere/results/GSAI-ML-LLaDA-8B"),
+            (&["--model", "../a/m/", "--adapter", "./b"], "/nowhere/results/a-m+b"),
+            (&["--model", ".."], "/nowhere/results/model"),
+            (&["--model", "a/b", "--out", "/else/where"], "/else/where"),
+        ] {
+            let Ok(Task::Reproduce(args)) = parse(&[&["reproduce"], given].concat()) else {
+                panic!("{given:?} does not parse")
+            };
+            assert_eq!(args.results(&workspace).unwrap(), PathBuf::from(folder));
+        }
     }
 
     #[test]

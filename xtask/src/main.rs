@@ -1,6 +1,7 @@
 //! Project automation: `cargo xtask <task>`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to its user is its job")]
 
+mod answers;
 mod arguments;
 mod bench;
 mod check;
@@ -100,7 +101,7 @@ fn reproduce_all(workspace: &Workspace, args: &ReproduceArgs) -> Result<bool> {
     if args.needs_default_model() {
         setup::ensure_model(workspace, Options::default())?;
     }
-    let out = workspace.results(args.out.as_deref())?;
+    let out = args.results(workspace)?;
     let dlm = reproduce::build(workspace)?;
     let experiments = registry::select(&args.ids);
     let passed_on = args.passed_on(workspace)?;
@@ -121,7 +122,13 @@ fn train_all(workspace: &Workspace, args: &TrainArgs) -> Result<bool> {
         named => named,
     };
     let out = args.out.clone().unwrap_or_else(|| workspace.root.join(".training"));
-    let wish = train::Wish { families, scale: args.scale, minutes: args.minutes, out };
+    let wish = train::Wish {
+        families,
+        scale: args.scale,
+        minutes: args.minutes,
+        distill: args.distill,
+        out,
+    };
     let steps = train::run(workspace, &dlm, &wish);
     print!("\n{}", steps.table());
     Ok(all_passed(&steps))

@@ -1,26 +1,14 @@
 //! Trains the default model's adapters: `cargo xtask train`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
 
 use clap::ValueEnum;
 
+use crate::answers::Answers;
 use crate::scale::Scale;
 use crate::setup::default_model;
 use crate::steps::{Outcome, Steps, program};
 use crate::workspace::Workspace;
-
-/// Programs that share the prompts and answer them side by side. A step of generation is many
-/// small operations, and two of them at a time keep two cores busier than one on both does.
-const PARTS: usize = 2;
-
-/// The base's own answers that each part generates to learn from, in tokens; on a GPU's scale
-/// every prompt is answered.
-const TOKENS_OF_A_PART: &str = "1560000";
-
-/// Seed of these answers.
-const DISTILLED_SEED: &str = "6";
 
 /// What a base is made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,29 +37,17 @@ pub(crate) struct Wish<'a> {
     pub(crate) families: &'a [Family],
     pub(crate) scale: Scale,
     pub(crate) minutes: Option<f64>,
+    /// Whether the base answers the prompts again.
+    pub(crate) distill: bool,
     pub(crate) out: PathBuf,
 }
 
-/// Lets the base answer the corpus's prompts, then trains each family with the program
-/// `dlm`, which goes on from where it was stopped.
+/// Sees to the base's answers, then trains each family with the program `dlm`, which goes on
+/// from where it was stopped.
 pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
-    let model = default_model(workspace);
-    let corpus = workspace.corpus();
+    let answers = Answers::new(workspace, wish.scale, wish.distill);
     let mut steps = Steps::default();
-    let answers = |part: usize| corpus.join(format!("distilled-{part}.jsonl"));
-    let threads = (thread::available_parallelism().map_or(1, usize::from) / PARTS).max(1);
-    let distill = |part: usize| {
-        let mut command = workspace.command(dlm);
-        command.args(["distill", "--seed", DISTILLED_SEED]);
-        command.args(["--part", &format!("{part}/{PARTS}"), "--threads", &threads.to_string()]);
-        if wish.scale != Scale::Full {
-            command.args(["--limit-tokens", TOKENS_OF_A_PART]);
-        }
-        command.arg("--model").arg(&model).arg("--prompts").arg(corpus.join("prompts.jsonl"));
-        command.arg("--out").arg(answers(part));
-        command
-    };
-    steps.run("distill", || side_by_side((1..=PARTS).map(distill)));
+    steps.run("answers", || answers.provide(dlm));
     for family in wish.families {
         if steps.done().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_))) {
             break;
@@ -79,7 +55,8 @@ pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
         steps.run(family.name(), || {
             let mut command = workspace.command(dlm);
             command.args(["train", "--recipe", &family.recipe(wish.scale)]);
-            command.arg("--model").arg(&model).arg("--data").args((1..=PARTS).map(answers));
+            command.arg("--model").arg(default_model(workspace));
+            command.arg("--data").args(answers.files());
             if let Some(minutes) = wish.minutes {
                 command.args(["--minutes", &minutes.to_string()]);
             }
@@ -88,19 +65,6 @@ pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
         });
     }
     steps
-}
-
-/// Runs programs at the same time; fails where one does.
-fn side_by_side(commands: impl Iterator<Item = Command>) -> Outcome {
-    let outcomes = thread::scope(|scope| {
-        let begin = |mut command: Command| scope.spawn(move || program(&mut command));
-        let running: Vec<_> = commands.map(begin).collect();
-        let end = |thread: thread::ScopedJoinHandle<'_, Outcome>| {
-            thread.join().unwrap_or_else(|_| Outcome::Failed("a thread panicked".to_string()))
-        };
-        running.into_iter().map(end).collect::<Vec<_>>()
-    });
-    outcomes.into_iter().find(|outcome| *outcome != Outcome::Passed).unwrap_or(Outcome::Passed)
 }
 
 #[cfg(test)]
@@ -120,7 +84,8 @@ mod tests {
         fs::set_permissions(&dlm, fs::Permissions::from_mode(0o755)).unwrap();
         let workspace = Workspace { root: root.path().to_path_buf() };
         let families = &[Family::Masked, Family::Gaussian];
-        let wish = Wish { families, scale: Scale::Full, minutes, out: "out".into() };
+        let out = "out".into();
+        let wish = Wish { families, scale: Scale::Full, minutes, distill: false, out };
         let steps = run(&workspace, &dlm, &wish);
         let calls = fs::read_to_string(root.path().join("calls")).unwrap();
         let failed = steps.failed().iter().map(ToString::to_string).collect();
@@ -131,7 +96,7 @@ mod tests {
     fn answers_come_first_and_each_family_has_its_recipe_and_folder() {
         let (calls, failed) = trained("nothing", Some(9.5));
         assert_eq!(failed, [""; 0]);
-        let (mut answers, trainings) = (calls[..PARTS].to_vec(), &calls[PARTS..]);
+        let (mut answers, trainings) = (calls[..2].to_vec(), &calls[2..]);
         answers.sort();
         for (part, call) in (1..).zip(&answers) {
             assert!(call.starts_with("distill ") && call.contains(&format!("--part {part}/2")));
@@ -149,6 +114,6 @@ mod tests {
     #[test]
     fn nothing_is_trained_where_one_part_of_the_answers_failed() {
         let (calls, failed) = trained("distill --seed 6 --part 2", None);
-        assert_eq!((calls.len(), failed), (PARTS, vec!["distill".to_string()]));
+        assert_eq!((calls.len(), failed), (2, vec!["answers".to_string()]));
     }
 }

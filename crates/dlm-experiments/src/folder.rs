@@ -5,19 +5,27 @@
 //! to its last whole unit and goes on there. A folder whose inputs changed starts
 //! anew.
 
+mod failure;
+mod found;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub(crate) use self::failure::Failure;
 use crate::{Error, Manifest, digest, probe_data::mixture_unit};
 
 const MANIFEST: &str = "manifest.json";
 const PROGRESS: &str = "progress.json";
+const FAILURE: &str = "failure.json";
 const LOCK: &str = "run.lock";
 
 /// Every file of rows that this program writes; no other is ever removed.
@@ -44,6 +52,9 @@ const ROWS: &[&str] = &[
 pub struct Folder {
     path: PathBuf,
     progress: Progress,
+    /// How long the runs before this one worked on it, seconds.
+    earlier_seconds: f64,
+    opened: Instant,
     /// Released when the folder is dropped, or the program ends in whatever way.
     _lock: File,
 }
@@ -54,6 +65,9 @@ struct Progress {
     inputs: serde_json::Value,
     units: usize,
     lengths: BTreeMap<String, u64>,
+    /// How long it took to get here, over all runs, seconds.
+    #[serde(default)]
+    seconds: f64,
 }
 
 /// Whether a folder is to be filled.
@@ -66,35 +80,59 @@ pub enum Opened {
 }
 
 impl Folder {
-    /// Opens `path` for a run that depends on `inputs` and on nothing else.
+    /// Refuses a folder that a run must not write to; touches nothing.
     ///
     /// # Errors
     ///
-    /// Where the folder cannot be written, holds files of somebody else, or is being
-    /// written by another run.
+    /// Where the folder holds files of somebody else or, unless `force`, results of another
+    /// version of the program or a manifest that cannot be read.
+    pub(crate) fn check(path: &Path, force: bool) -> Result<(), Error> {
+        found::whole(path, force).map(drop)
+    }
+
+    /// The manifest of a folder that is whole and made from `inputs`; touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`check`](Self::check).
+    pub(crate) fn up_to_date(
+        path: &Path,
+        inputs: &serde_json::Value,
+        force: bool,
+    ) -> Result<Option<Manifest>, Error> {
+        let found = found::whole(path, force)?;
+        Ok(found.filter(|manifest| !force && manifest.inputs == *inputs))
+    }
+
+    /// Opens `path` for a run that depends on `inputs` and on nothing else. What was made from
+    /// other inputs is removed.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder holds files of somebody else or, unless `force`, results of another
+    /// version of the program or a manifest that cannot be read; where it cannot be written, or
+    /// is being written by another run.
     pub fn open(path: &Path, inputs: &serde_json::Value, force: bool) -> Result<Opened, Error> {
-        let manifest = Manifest::read_if_whole(&path.join(MANIFEST));
-        let recorded: Option<Progress> = read_json(&path.join(PROGRESS));
-        match manifest {
-            Some(manifest) if manifest.inputs == *inputs && !force => {
-                return Ok(Opened::UpToDate(Box::new(manifest)));
-            }
-            None if recorded.is_none() => refuse_others(path)?,
-            _ => {}
+        if let Some(manifest) = Self::up_to_date(path, inputs, force)? {
+            return Ok(Opened::UpToDate(Box::new(manifest)));
         }
         fs::create_dir_all(path).map_err(Error::write(path))?;
         let lock = lock(path)?;
         let long_enough = |(name, length): (&String, &u64)| {
             fs::metadata(path.join(name)).is_ok_and(|file| *length <= file.len())
         };
-        let fresh = Progress { inputs: inputs.clone(), units: 0, lengths: BTreeMap::new() };
+        let recorded: Option<Progress> = read_json(&path.join(PROGRESS));
+        let fresh =
+            Progress { inputs: inputs.clone(), units: 0, lengths: BTreeMap::new(), seconds: 0.0 };
         let progress = recorded
             .filter(|p| p.inputs == *inputs && !force && p.lengths.iter().all(long_enough))
             .unwrap_or(fresh);
-        let folder = Self { path: path.to_path_buf(), progress, _lock: lock };
+        let (path, earlier_seconds) = (path.to_path_buf(), progress.seconds);
+        let folder = Self { path, progress, earlier_seconds, opened: Instant::now(), _lock: lock };
         folder.record()?;
         // A manifest of other inputs would call the coming rows whole.
         folder.remove(MANIFEST)?;
+        folder.remove(FAILURE)?;
         folder.cut_back()?;
         Ok(Opened::Open(folder))
     }
@@ -143,6 +181,7 @@ impl Folder {
             }
         }
         self.progress.units += 1;
+        self.progress.seconds = self.earlier_seconds + self.opened.elapsed().as_secs_f64();
         self.record().inspect_err(|_| self.progress = before)
     }
 
@@ -152,16 +191,7 @@ impl Folder {
     ///
     /// Where it cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        let path = self.file(name);
-        let part = self.file(&format!("{name}.part"));
-        let written = File::create(&part)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&part, &path));
-        written.map_err(|source| {
-            // Best effort: the error that counts is the one above.
-            let _ = fs::remove_file(&part);
-            Error::Write { path, source }
-        })
+        write_whole(&self.file(name), content)
     }
 
     /// Writes rows as a whole CSV file.
@@ -187,22 +217,17 @@ impl Folder {
     ///
     /// Where it cannot be removed.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
-        let path = self.file(name);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::Write { path, source })
-            }
-            _ => Ok(()),
-        }
+        remove(&self.file(name))
     }
 
-    /// Writes the manifest: from now on the folder is whole, and what only an unfinished one
-    /// needs is removed.
+    /// Writes the manifest, to whose wall time that of the runs before is added: from now on
+    /// the folder is whole, and what only an unfinished one needs is removed.
     ///
     /// # Errors
     ///
     /// Where a file cannot be read or written.
     pub fn finish(&self, mut manifest: Manifest, files: &[String]) -> Result<(), Error> {
+        manifest.wall_seconds += self.earlier_seconds;
         manifest.files = files
             .iter()
             .map(|name| {
@@ -270,18 +295,27 @@ impl Folder {
     }
 }
 
-/// Refuses a folder with files in it that no run of this program left.
-fn refuse_others(path: &Path) -> Result<(), Error> {
-    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
-    let foreign = entries.filter_map(Result::ok).find(|entry| entry.file_name() != LOCK);
-    match foreign {
-        None => Ok(()),
-        Some(entry) => Err(Error::Argument(format!(
-            "{} holds {:?} and no manifest or progress of this program: choose an empty or new \
-             folder",
-            path.display(),
-            entry.file_name()
-        ))),
+/// Writes a whole file, by rename.
+fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let written = File::create(&part)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&part, path));
+    written.map_err(|source| {
+        // Best effort: the error that counts is the one above.
+        let _ = fs::remove_file(&part);
+        Error::Write { path: path.to_path_buf(), source }
+    })
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Write { path: path.to_path_buf(), source })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -311,6 +345,3 @@ fn append_rows<R: Serialize>(path: &Path, rows: &[R]) -> std::io::Result<()> {
 fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
-
-#[cfg(test)]
-mod tests;

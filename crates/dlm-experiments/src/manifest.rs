@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Family};
 
+/// The program's version, as manifests state it.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The last file of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
@@ -16,7 +19,8 @@ pub struct Manifest {
     pub version: String,
     /// When the run that finished it began, UTC.
     pub started: String,
-    /// How long that run took, seconds.
+    /// How long it took, seconds: that run, and those before it that were cut off, each up to
+    /// its last whole unit.
     pub wall_seconds: f64,
     /// The seed.
     pub seed: u64,
@@ -99,7 +103,7 @@ impl Manifest {
         });
         Self {
             program: "dlm".to_string(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
+            version: VERSION.to_string(),
             started,
             wall_seconds: 0.0,
             seed,
@@ -116,11 +120,15 @@ impl Manifest {
     }
 
     /// The manifest at `path`, where there is a readable one and every file it lists
-    /// is there.
+    /// is there. It may be of another version: [`VERSION`] is this one.
     pub(crate) fn read_if_whole(path: &Path) -> Option<Self> {
         let manifest: Self = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-        let folder = path.parent()?;
-        manifest.files.iter().all(|file| folder.join(&file.path).exists()).then_some(manifest)
+        manifest.has_all_files(path.parent()?).then_some(manifest)
+    }
+
+    /// Whether every file that it lists is in `folder`.
+    pub(crate) fn has_all_files(&self, folder: &Path) -> bool {
+        self.files.iter().all(|file| folder.join(&file.path).exists())
     }
 
     /// Now, as manifests write it.

@@ -162,7 +162,8 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// Where a checkpoint does not fit together, or is of another family than its role.
+    /// Where a checkpoint does not fit together, is of another family than its role, or of the
+    /// same as another.
     pub(crate) fn load(self) -> Result<Models, Error> {
         let mut loaded = BTreeMap::new();
         for (role, source) in self.list {
@@ -171,6 +172,10 @@ impl Sources {
             if role.is_some_and(|role| role != found) {
                 let role = role.unwrap_or(found);
                 let problem = format!("{id} is to be the {role} model and is {found}");
+                return Err(Error::Argument(problem));
+            }
+            if loaded.contains_key(&found) {
+                let problem = format!("{id} is a second {found} model: leave one of them out");
                 return Err(Error::Argument(problem));
             }
             loaded.insert(found, model);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::results::{Results, State};
+use crate::results::{Failure, Results, State, VERSION};
 
 /// An experiment of the registry with what its folder holds.
 pub(crate) struct Entry {
@@ -10,6 +10,9 @@ pub(crate) struct Entry {
     pub(crate) state: State,
     /// None unless the state is whole.
     pub(crate) results: Option<Results>,
+    /// Why the last run could not be made, if that is so. Results, where there are some,
+    /// are those of an earlier one.
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Entry {
@@ -24,7 +27,22 @@ impl Entry {
             },
             state => (state, None),
         };
-        Self { id: id.to_string(), state, results }
+        // Of a file that cannot be read the state tells, unless there are results to show.
+        let failure = Failure::read(&folder).ok().flatten();
+        let failure = failure.filter(|failure| failure.version == VERSION);
+        Self { id: id.to_string(), state, results, failure }
+    }
+
+    /// The claim, where anything in the folder states it.
+    pub(crate) fn claim(&self) -> Option<&str> {
+        let of_results = self.results.as_ref().map(|results| &*results.summary.claim);
+        of_results.or(self.failure.as_ref().map(|failure| &*failure.claim))
+    }
+
+    /// What the claim feeds, where anything in the folder says it.
+    pub(crate) fn feeds(&self) -> Option<&str> {
+        let of_results = self.results.as_ref().map(|results| &*results.summary.feeds);
+        of_results.or(self.failure.as_ref().map(|failure| &*failure.feeds))
     }
 
     /// The verdict, or why there is none.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::results::State;
 use crate::scale::Scale;
 pub(crate) use entry::Entry;
 
@@ -51,7 +52,15 @@ fn introduction(scale: Scale) -> String {
 
 /// The command that runs an experiment without results.
 fn command_to_run(entry: &Entry, scale: Scale) -> String {
-    format!("cargo xtask reproduce {} --scale {}", entry.id, scale.name())
+    if let Some(failure) = &entry.failure {
+        return failure.command.clone();
+    }
+    // What lies there is not replaced unasked.
+    let force = match entry.state {
+        State::OtherVersion(_) | State::Malformed(_) => " --force",
+        _ => "",
+    };
+    format!("cargo xtask reproduce {} --scale {}{force}", entry.id, scale.name())
 }
 
 #[cfg(test)]

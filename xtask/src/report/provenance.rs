@@ -9,6 +9,7 @@ use crate::results::{Manifest, Model};
 pub(super) fn of_run(manifest: &Manifest) -> Vec<(&'static str, String)> {
     present(vec![
         ("Program", format!("{} {}", manifest.program, manifest.version)),
+        ("Program's SHA-256", manifest.program_sha256().unwrap_or_default().to_string()),
         ("Started", manifest.started.clone()),
         ("Wall time", format!("{} s", number(manifest.wall_seconds))),
         ("Seed", manifest.seed.to_string()),

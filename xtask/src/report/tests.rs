@@ -49,13 +49,17 @@ fn folder(edit: impl Fn(&str, &str) -> String) -> tempfile::TempDir {
         fs::write(folder.join(name), edit(name, text)).unwrap();
     }
     fs::create_dir(out.path().join("smoke/cut-short")).unwrap();
+    let no_model = out.path().join("smoke/no-model");
+    fs::create_dir(&no_model).unwrap();
+    let failure = crate::results::EXAMPLE_FAILURE;
+    fs::write(no_model.join("failure.json"), edit("failure.json", failure)).unwrap();
     let old = out.path().join("smoke/old");
     fs::create_dir(&old).unwrap();
     fs::write(old.join("manifest.json"), r#"{"version": "0.0.9", "model": {}}"#).unwrap();
     out
 }
 
-const IDS: [&str; 4] = ["probe-example", "cut-short", "never-run", "old"];
+const IDS: [&str; 5] = ["probe-example", "cut-short", "never-run", "no-model", "old"];
 
 /// Both pages, the Markdown first.
 fn pages(out: &Path) -> [String; 2] {
@@ -77,7 +81,11 @@ fn both_pages_say_the_same() {
     let [markdown, html] = pages(out.path());
     let parts = [
         "-0.01235 [-0.02, 0.001]",
-        "made by another version (0.0.9): run it again",
+        "made by another version (0.0.9): run it again with --force",
+        "cafe",
+        "Masks | are &lt;many&gt;.",
+        "this experiment asks a masked model: &lt;toy|model&gt; is autoregressive",
+        "--scale smoke --model toy",
         "The 8B model: it needs a GPU.",
         "A &lt;line&gt; feed.",
         "heat%20map.svg",
@@ -87,6 +95,19 @@ fn both_pages_say_the_same() {
     for part in parts {
         assert!(html.contains(part), "HTML: {part}");
         assert!(markdown.replace('\\', "").contains(part), "Markdown: {part}");
+    }
+}
+
+#[test]
+fn a_later_failure_is_told_beside_the_results_that_it_left_alone() {
+    let out = folder(|_, text| text.to_string());
+    let pages_now = || pages(out.path());
+    let said = "A later run could not be made: this experiment asks a masked model";
+    assert!(pages_now().iter().all(|page| !page.contains(said)));
+    let path = out.path().join("smoke/probe-example/failure.json");
+    fs::write(path, crate::results::EXAMPLE_FAILURE).unwrap();
+    for page in pages_now() {
+        assert!(page.contains(said) && page.contains("The first"), "{page}");
     }
 }
 
@@ -112,6 +133,9 @@ fn no_text_becomes_an_element() {
             .replace("\"A <line> feed.\"", &escaped),
         "heat-map.json" => text.replace("\" <b>\"", &escaped).replace("\"Why?\"", &escaped),
         "manifest.json" => text.replace("\"toy|model\"", &escaped),
+        "failure.json" => {
+            text.replace("\"Figure 9\"", &escaped).replace("<toy|model>", "<img src=x>")
+        }
         _ => text.to_string(),
     });
     let [_, html] = pages(out.path());

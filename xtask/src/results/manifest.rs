@@ -25,6 +25,9 @@ pub(crate) struct Manifest {
     /// What was asked of them.
     #[serde(default)]
     pub(crate) prompts: Value,
+    /// All that the rows depend on; its shape is the experiment's affair.
+    #[serde(default)]
+    pub(crate) inputs: Value,
     /// Every file of results but this one.
     pub(crate) files: Vec<Listed>,
 }
@@ -56,6 +59,13 @@ pub(crate) struct Listed {
     pub(crate) sha256: String,
 }
 
+impl Manifest {
+    /// The SHA-256 of the program that wrote the rows.
+    pub(crate) fn program_sha256(&self) -> Option<&str> {
+        self.inputs.get("program")?.as_str()
+    }
+}
+
 impl Listed {
     /// Where it lies, in the folder of results.
     pub(crate) fn within(&self, folder: &Path) -> Result<PathBuf> {
@@ -80,6 +90,7 @@ pub(crate) mod tests {
             {"name": "model.safetensors", "sha256": "abc", "bytes": 10}],
             "adapter": "data/models/masked"}],
         "prompts": {"origin": "data/prompts/x.jsonl", "sha256": "def", "count": 3},
+        "inputs": {"program": "cafe", "scale": "smoke"},
         "files": [{"path": "rows.csv",
             "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
     }"#

@@ -1,6 +1,7 @@
 //! The results of one experiment, as `dlm` wrote them.
 
 mod estimates;
+mod failure;
 mod figure;
 mod manifest;
 mod summary;
@@ -14,6 +15,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use estimates::Estimate;
+pub(crate) use failure::Failure;
+#[cfg(test)]
+pub(crate) use failure::tests::EXAMPLE as EXAMPLE_FAILURE;
 pub(crate) use figure::{CurvePoint, Data, Figure, HeatMap, Position, Sample, Shown, Trajectory};
 #[cfg(test)]
 pub(crate) use manifest::tests::EXAMPLE as EXAMPLE_MANIFEST;
@@ -39,6 +43,8 @@ pub(crate) enum State {
     Missing,
     /// The run was interrupted, or files went missing; says which.
     Partial(String),
+    /// The last run could not be made; says why.
+    Failed(String),
     /// The manifest names another version of the program; says which.
     OtherVersion(String),
     /// A file is not what it should be; says which and why.
@@ -48,15 +54,24 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// Looks at `folder`, without reading more than the manifest.
+    /// Looks at `folder`, without reading more than the manifest and the failure.
     pub(crate) fn of(folder: &Path) -> Self {
         if !folder.exists() {
             return Self::Missing;
         }
-        if !folder.join("manifest.json").exists() {
-            return Self::Partial("no manifest.json: the run did not finish".to_string());
+        let malformed = |error: anyhow::Error| Self::Malformed(format!("{error:#}"));
+        let state = match folder.join("manifest.json").exists() {
+            true => Self::by_manifest(folder).unwrap_or_else(malformed),
+            false => Self::Partial("no manifest.json: the run did not finish".to_string()),
+        };
+        if state == Self::Whole {
+            return state;
         }
-        Self::by_manifest(folder).unwrap_or_else(|error| Self::Malformed(format!("{error:#}")))
+        match Failure::read(folder) {
+            Ok(Some(failure)) if failure.version == VERSION => Self::Failed(failure.reason),
+            Ok(_) => state,
+            Err(error) => malformed(error),
+        }
     }
 
     fn by_manifest(folder: &Path) -> Result<Self> {
@@ -89,10 +104,11 @@ impl fmt::Display for State {
         match self {
             Self::Missing => f.write_str("not run"),
             Self::Partial(why) => write!(f, "not whole ({why})"),
+            Self::Failed(why) => write!(f, "could not run ({why})"),
             Self::OtherVersion(version) => {
-                write!(f, "made by another version ({version}): run it again")
+                write!(f, "made by another version ({version}): run it again with --force")
             }
-            Self::Malformed(why) => write!(f, "not readable ({why}): run it again"),
+            Self::Malformed(why) => write!(f, "not readable ({why}): run it again with --force"),
             Self::Whole => f.write_str("whole"),
         }
     }
@@ -171,13 +187,32 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_says_why_where_nothing_is_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+        let state = || State::of(root.path()).to_string();
+        write("failure.json", EXAMPLE_FAILURE);
+        write("progress.json", "{}");
+        assert!(state().starts_with("could not run (this experiment asks a masked"), "{}", state());
+        write("manifest.json", r#"{"version": "0.0.9"}"#);
+        assert!(state().starts_with("could not run"), "{}", state());
+        // What stood there before the attempt still stands.
+        write("manifest.json", manifest::tests::EXAMPLE);
+        ["rows.csv", "summary.json", "estimates.csv"].iter().for_each(|name| write(name, ""));
+        assert_eq!(state(), "whole");
+        fs::remove_file(root.path().join("manifest.json")).unwrap();
+        write("failure.json", &EXAMPLE_FAILURE.replace(VERSION, "0.0.9"));
+        assert!(state().starts_with("not whole"), "{}", state());
+    }
+
+    #[test]
     fn results_of_another_version_are_refused_whatever_they_hold() {
         let root = tempfile::tempdir().unwrap();
         let write = |text: &str| fs::write(root.path().join("manifest.json"), text).unwrap();
         write(r#"{"version": "0.0.9", "layout": "unknown"}"#);
         let state = State::of(root.path());
         assert_eq!(state, State::OtherVersion("0.0.9".to_string()));
-        assert_eq!(state.to_string(), "made by another version (0.0.9): run it again");
+        assert_eq!(state.to_string(), "made by another version (0.0.9): run it again with --force");
         write("{}");
         let state = State::of(root.path()).to_string();
         assert!(state.starts_with("not readable (manifest.json: field"), "{state}");

@@ -3,6 +3,7 @@
 
 mod chromium;
 mod page;
+mod real;
 mod results;
 
 use page::Page;
@@ -61,7 +62,9 @@ fn the_first_screen_is_the_table_of_verdicts() {
     };
     assert!(row("probe-example").contains("not supported"));
     let old = row("probe-aggregate");
-    assert!(old.contains("made by another version (0.0.9): run it again"), "{old}");
+    assert!(old.contains("made by another version (0.0.9): run it again with --force"), "{old}");
+    let failed = row("mask-count");
+    assert!(failed.contains("could not run") && failed.contains("window.broken"), "{failed}");
     page.click(".verdicts a[href='#probe-example']");
     page.wait_for("location.hash === '#probe-example'");
 }

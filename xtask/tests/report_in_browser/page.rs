@@ -14,15 +14,21 @@ use crate::chromium::{Chromium, PATIENCE};
 /// A report that is open in a browser of its own.
 pub(crate) struct Page {
     browser: RefCell<Chromium>,
-    _results: tempfile::TempDir,
+    /// Made-up results, which go with the page.
+    _results: Option<tempfile::TempDir>,
 }
 
 impl Page {
-    /// Writes results and their report, and opens it from disk.
+    /// Writes made-up results and their report, and opens it from disk.
     pub(crate) fn open() -> Self {
         let results = tempfile::tempdir().unwrap();
         let report = super::results::reported(results.path());
-        let page = Self { browser: RefCell::new(Chromium::start()), _results: results };
+        Self { _results: Some(results), ..Self::of(&report) }
+    }
+
+    /// Opens a report from disk.
+    pub(crate) fn of(report: &Path) -> Self {
+        let page = Self { browser: RefCell::new(Chromium::start()), _results: None };
         page.call("Page.navigate", json!({"url": format!("file://{}", report.display())}));
         page.wait_for("document.readyState === 'complete' && document.querySelector('main')");
         page

@@ -24,13 +24,16 @@ pub(crate) const TOP: usize = 10;
 /// How many steps the first sample has.
 pub(crate) const STEPS: usize = 12;
 
-/// The results of two experiments, one of another version, and their report.
+/// The results of two experiments, one of another version, a failure, and their report.
 pub(crate) fn reported(out: &Path) -> PathBuf {
     let scale = out.join("smoke");
     write_whole(&scale.join("probe-example"));
     let old = scale.join("probe-aggregate");
     fs::create_dir_all(&old).unwrap();
     fs::write(old.join("manifest.json"), r#"{"version": "0.0.9"}"#).unwrap();
+    let failed = scale.join("mask-count");
+    fs::create_dir_all(&failed).unwrap();
+    fs::write(failed.join("failure.json"), failure().to_string()).unwrap();
     let mut report = Command::new(env!("CARGO_BIN_EXE_xtask"));
     let status = report.args(["report", "--scale", "smoke", "--out"]).arg(out).status().unwrap();
     assert!(status.success(), "xtask report fails");
@@ -85,6 +88,14 @@ fn manifest() -> Value {
         "threads": 2, "prompts": {"origin": HOSTILE, "count": 1}, "files": [],
         "models": [{"role": "masked", "id": HOSTILE, "revision": "a1b2", "family": "Llama",
             "adapter": HOSTILE, "files": [{"name": HOSTILE, "sha256": "ab".repeat(32)}]}]
+    })
+}
+
+fn failure() -> Value {
+    json!({
+        "id": "mask-count", "claim": HOSTILE, "feeds": HOSTILE, "command": HOSTILE,
+        "version": env!("CARGO_PKG_VERSION"),
+        "reason": format!("this experiment asks a masked model: {HOSTILE}")
     })
 }
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dlm_runtime::{DeviceChoice, DtypeChoice};
 use serde_json::json;
 
 use crate::{
     Error, Folder, Manifest, Prompts, Scale, Spec, Summary, digest,
     experiments::{self, Experiment},
-    folder::Opened,
+    folder::{Failure, Opened},
     loading::ComputeArguments,
     spec::ModelChoice,
     stage::{Sources, Stage},
@@ -49,42 +50,58 @@ pub struct RunArguments {
     pub out: PathBuf,
 }
 
-/// Runs the spec; says in a line what was done.
+/// Runs the spec; says in a line what was done. Where it could not be run, `failure.json` in the
+/// folder says why, beside what is there already.
 ///
 /// # Errors
 ///
 /// Where the spec, a model, the prompts or the folder are at fault.
 pub fn run(arguments: &RunArguments) -> Result<String, Error> {
-    let (started, began) = (std::time::Instant::now(), Manifest::now());
     let spec = Spec::read(&arguments.spec)?;
-    let prompts = prompts(&spec, arguments)?;
+    // A folder that is not this run's to write to gets no failure either.
+    Folder::check(&arguments.out, arguments.force)?;
+    attempt(&spec, arguments).inspect_err(|error| {
+        // Best effort: the error that counts is the one that is returned.
+        let _ = Failure::new(&spec, error, command(&spec, arguments)).leave(&arguments.out);
+    })
+}
+
+fn attempt(spec: &Spec, arguments: &RunArguments) -> Result<String, Error> {
+    let (started, began) = (std::time::Instant::now(), Manifest::now());
+    let up_to_date = || format!("{}: up to date", spec.id);
+    let prompts = prompts(spec, arguments)?;
     dlm_runtime::set_threads(arguments.compute.threads);
-    let sources = sources(&spec, arguments)?;
+    let sources = sources(spec, arguments)?;
     let inputs = json!({
         "program": digest::of_program()?,
         "spec": digest::of_file(&arguments.spec)?,
         "scale": arguments.scale.name(),
         "models": sources.inputs()?,
         "prompts": prompts.as_ref().map(|prompts| (&prompts.sha256, prompts.list.len())),
-        "own": experiments::inputs(&spec, arguments.scale, &arguments.out)?,
+        "own": experiments::inputs(spec, arguments.scale, &arguments.out)?,
     });
+    if Folder::up_to_date(&arguments.out, &inputs, arguments.force)?.is_some() {
+        Failure::withdraw(&arguments.out)?;
+        return Ok(up_to_date());
+    }
+    let models = sources.load()?;
+    let mut stage = Stage::new(spec.clone(), arguments.scale, models, prompts, &arguments.out);
+    let mut experiment = experiments::of(&mut stage)?;
+    // Opening removes results of other inputs, so what can be wrong with these comes before.
     let mut folder = match Folder::open(&arguments.out, &inputs, arguments.force)? {
-        Opened::UpToDate(_) => return Ok(format!("{}: up to date", spec.id)),
+        Opened::UpToDate(_) => return Ok(up_to_date()),
         Opened::Open(folder) => folder,
     };
-    let mut stage = Stage::new(spec, arguments.scale, sources.load()?, prompts, &arguments.out);
-    let mut experiment = experiments::of(&mut stage)?;
-    let name = stage.spec.id.clone();
-    units::fill(&mut folder, &name, experiment.units(), |unit, folder| {
+    units::fill(&mut folder, &spec.id, experiment.units(), |unit, folder| {
         experiment.measure(unit, &mut stage, folder)?;
         folder.finish_unit(experiment.files())
     })?;
     let (summary, files) = conclude(&*experiment, &mut stage, &folder, arguments)?;
-    let (seed, records) = (stage.spec.seed, stage.models.records()?);
-    let mut manifest = Manifest::new(began, seed, records, stage.prompt_record(), inputs);
+    let records = stage.models.records()?;
+    let mut manifest = Manifest::new(began, spec.seed, records, stage.prompt_record(), inputs);
     manifest.wall_seconds = started.elapsed().as_secs_f64();
     folder.finish(manifest, &files)?;
-    Ok(format!("{name}: {} in {:.1} s", summary.verdict, started.elapsed().as_secs_f64()))
+    Ok(format!("{}: {} in {:.1} s", spec.id, summary.verdict, started.elapsed().as_secs_f64()))
 }
 
 /// From rows to the verdict; with the names of all files of the folder.
@@ -133,11 +150,23 @@ fn command(spec: &Spec, arguments: &RunArguments) -> String {
     let scale = arguments.scale.name();
     let mut command = format!("cargo xtask reproduce {} --scale {scale}", spec.id);
     let shown = |path: &Path| path.display().to_string();
+    let device = match arguments.compute.device {
+        DeviceChoice::Auto => None,
+        DeviceChoice::Cpu => Some("cpu".to_string()),
+        DeviceChoice::Cuda(index) => Some(format!("cuda:{index}")),
+    };
+    let dtype = match arguments.compute.dtype {
+        DtypeChoice::Auto => None,
+        DtypeChoice::F32 => Some("f32".to_string()),
+        DtypeChoice::Bf16 => Some("bf16".to_string()),
+    };
     for (flag, value) in [
         ("--model", arguments.model.clone()),
         ("--adapter", arguments.adapter.as_deref().map(shown)),
         ("--judge", arguments.judge.clone()),
         ("--prompts", arguments.prompts.as_deref().map(shown)),
+        ("--device", device),
+        ("--dtype", dtype),
     ] {
         command.extend(value.map(|value| format!(" {flag} {value}")));
     }

@@ -5,8 +5,8 @@ use std::fs;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Folder, Opened};
-use crate::Manifest;
+use super::{Failure, Folder, Opened};
+use crate::{Error, Manifest, Spec};
 
 #[derive(Serialize)]
 struct Row {
@@ -102,4 +102,118 @@ fn force_starts_anew() {
     let run = open(folder.path(), &json!(1));
     run.finish(Manifest::for_test(json!(1)), &[]).unwrap();
     assert!(matches!(Folder::open(folder.path(), &json!(1), true).unwrap(), Opened::Open(_)));
+}
+
+#[test]
+fn results_of_another_version_are_refused_unless_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json");
+    let precious = folder.path().join("probe.csv");
+    let refused = |text: &str| {
+        fs::write(&path, text).unwrap();
+        fs::write(&precious, "precious").unwrap();
+        let message = Folder::open(folder.path(), &json!(1), false).unwrap_err().to_string();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        message
+    };
+    let forced = || {
+        let forced = Folder::open(folder.path(), &json!(1), true).unwrap();
+        assert!(matches!(forced, Opened::Open(_)) && !path.exists() && !precious.exists());
+    };
+    // The layout of another version is unknown, so nothing but its name is read.
+    let message = refused(r#"{"program": "dlm", "version": "0.0.9", "files": 3}"#);
+    assert!(
+        message.contains("manifest.json: version: these results are of dlm 0.0.9"),
+        "{message}"
+    );
+    assert!(message.contains("--out") && message.contains("--force"), "{message}");
+    forced();
+    let message = refused(r#"{"program": "dlm", "version""#);
+    assert!(message.contains("manifest.json: not readable: EOF") && message.contains("--force"));
+    forced();
+    let message =
+        refused(&format!(r#"{{"program": "dlm", "version": "{}"}}"#, crate::manifest::VERSION));
+    assert!(message.contains("not readable: missing field `started`"), "{message}");
+    forced();
+}
+
+#[test]
+fn a_manifest_of_somebody_else_is_left_alone_even_by_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json");
+    fs::write(&path, r#"{"name": "an app", "version": "1.0"}"#).unwrap();
+    let message = Folder::open(folder.path(), &json!(1), true).unwrap_err().to_string();
+    assert!(message.contains("manifest.json") && message.contains("empty or new"), "{message}");
+    assert!(path.exists());
+}
+
+#[test]
+fn results_that_lost_a_file_are_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = open(folder.path(), &json!(1));
+    run.write("estimates.csv", b"name").unwrap();
+    run.finish(Manifest::for_test(json!(1)), &["estimates.csv".to_string()]).unwrap();
+    fs::remove_file(folder.path().join("estimates.csv")).unwrap();
+    assert_eq!(open(folder.path(), &json!(1)).units(), 0);
+}
+
+#[test]
+fn wall_times_of_runs_that_were_cut_off_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = open(folder.path(), &json!(1));
+    run.finish_unit(&[]).unwrap();
+    drop(run);
+    let progress = folder.path().join("progress.json");
+    let mut recorded: serde_json::Value =
+        serde_json::from_slice(&fs::read(&progress).unwrap()).unwrap();
+    assert!(0.0 < recorded["seconds"].as_f64().unwrap());
+    recorded["seconds"] = json!(100.0);
+    fs::write(&progress, recorded.to_string()).unwrap();
+
+    let mut again = open(folder.path(), &json!(1));
+    again.finish_unit(&[]).unwrap();
+    drop(again);
+    let last = open(folder.path(), &json!(1));
+    let manifest = Manifest { wall_seconds: 20.0, ..Manifest::for_test(json!(1)) };
+    last.finish(manifest, &[]).unwrap();
+    let manifest = Manifest::read_if_whole(&folder.path().join("manifest.json")).unwrap();
+    assert!((120.0..130.0).contains(&manifest.wall_seconds), "{}", manifest.wall_seconds);
+}
+
+#[test]
+fn a_failure_stands_beside_what_was_there_until_the_next_success() {
+    let specs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/mask-count.toml");
+    let spec = Spec::read(specs.as_ref()).unwrap();
+    let error = Error::Argument("there is no model".to_string());
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let failure = || Failure::new(&spec, &error, "the command".to_string()).leave(&out);
+    failure().unwrap();
+    let text = fs::read_to_string(out.join("failure.json")).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&read["id"], &read["claim"]), (&json!("mask-count"), &json!(spec.claim)));
+    assert_eq!(
+        (&read["reason"], &read["command"]),
+        (&json!("there is no model"), &json!("the command"))
+    );
+    assert_eq!(read["version"], json!(crate::manifest::VERSION));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 1, "nothing else");
+
+    // The folder is this program's own; a run that begins takes the failure away.
+    let mut run = open(&out, &json!(1));
+    assert!(!out.join("failure.json").exists());
+    assert!(failure().unwrap_err().to_string().contains("another run"));
+    run.finish_unit(&[]).unwrap();
+    drop(run);
+    failure().unwrap();
+    let run = open(&out, &json!(1));
+    assert_eq!(run.units(), 1);
+    run.finish(Manifest::for_test(json!(1)), &[]).unwrap();
+    drop(run);
+    failure().unwrap();
+    assert!(Folder::up_to_date(&out, &json!(1), false).unwrap().is_some());
+    Failure::withdraw(&out).unwrap();
+    assert!(!out.join("failure.json").exists());
+    Failure::withdraw(&out).unwrap();
 }

@@ -59,13 +59,27 @@ pub fn train(run: &TrainingRun, out: &Path, say: &mut dyn FnMut(&str)) -> Result
     let texts = Texts::read(&run.data, &codec, vocab as usize, trainee.context())?;
     let (learned, held_out) = (texts.train.len(), texts.held_out.len());
     say(&format!("{learned} texts to learn from, {held_out} to measure on"));
+    let length = recipe.layout.length;
+    if trainee.context() < length {
+        let context = trainee.context();
+        let problem = format!("{length} is more than the base's context of {context}: lower it");
+        return Err(Error::malformed(&run.recipe, "layout.length", problem));
+    }
+    let cut = texts.train.iter().filter(|text| length < text.prompt.len() + text.answer.len());
+    match cut.count() {
+        0 => {}
+        cut => {
+            say(&format!("{cut} of them are longer than a canvas of {length} and are cut there"))
+        }
+    }
     let end = trainee.end_of_sequence()?;
     let shares: Vec<f64> = run.data.iter().map(|file| file.share).collect();
     let inputs = json!({
         "model": files,
         "device": trainee.device_name(),
         "dtype": trainee.dtype_name(),
-        "recipe": recipe,
+        // Whoever runs out of memory may compute a step in more parts and go on.
+        "recipe": Recipe { accumulate: 1, ..recipe.clone() },
         "texts": texts.sha256,
         "shares": shares,
     });

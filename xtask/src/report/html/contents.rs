@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::verdict;
 use crate::report::Entry;
+use crate::results::State;
 
 /// Experiment, claim and verdict, a row each.
 pub(super) fn verdicts(entries: &[Entry]) -> Markup {
@@ -30,12 +31,12 @@ pub(super) fn navigation(entries: &[Entry]) -> Markup {
 }
 
 fn row(entry: &Entry) -> Markup {
-    let summary = entry.results.as_ref().map(|results| &results.summary);
     html! {
         tr {
             th scope="row" { a href=(link(entry)) { (entry.id) } }
             td {
-                @if let Some(summary) = summary { (summary.claim) }
+                @if let Some(claim) = entry.claim() { (claim) }
+                @if let State::Failed(reason) = &entry.state { span.reason { (reason) } }
             }
             td { (verdict::badge(entry)) }
         }

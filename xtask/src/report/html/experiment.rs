@@ -5,17 +5,23 @@ use maud::{Markup, html};
 use super::text::prose;
 use super::{figure, table, verdict};
 use crate::report::{Entry, command_to_run, provenance};
-use crate::results::{Manifest, Results};
+use crate::results::{Manifest, Results, State};
 use crate::scale::Scale;
 
 /// Claim, verdict, figures, numbers, method, omissions, provenance, command.
-pub(super) fn section(id: &str, results: &Results) -> Markup {
-    let summary = &results.summary;
+pub(super) fn section(entry: &Entry, results: &Results) -> Markup {
+    let (id, summary) = (entry.id.as_str(), &results.summary);
     html! {
         section #(id) aria-labelledby=(heading(id)) {
             h2 #(heading(id)) { (id) }
             p.claim { (summary.claim) }
             div.verdict { (verdict::of(summary.verdict)) span.feeds { (summary.feeds) } }
+            @if let Some(failure) = &entry.failure {
+                p.reason {
+                    "A later run could not be made: " (failure.reason)
+                    ". These results are from before."
+                }
+            }
             div.finding { (prose(&summary.finding)) }
             @for shown in &results.figures { (figure::figure(id, shown)) }
             h3 { "Numbers" }
@@ -44,8 +50,17 @@ pub(super) fn without_results(entry: &Entry, scale: Scale) -> Markup {
     html! {
         section #(id) aria-labelledby=(heading(id)) {
             h2 #(heading(id)) { (id) }
-            div.verdict { (verdict::badge(entry)) }
-            p { "There are no results to show. To run it:" }
+            @if let Some(claim) = entry.claim() { p.claim { (claim) } }
+            div.verdict {
+                (verdict::badge(entry))
+                @if let Some(feeds) = entry.feeds() { span.feeds { (feeds) } }
+            }
+            @if let State::Failed(reason) = &entry.state {
+                p.reason { (reason) }
+                p { "There are no results to show. What was tried:" }
+            } @else {
+                p { "There are no results to show. To run it:" }
+            }
             (command(&command_to_run(entry, scale)))
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn render(scale: Scale, entries: &[Entry]) -> String {
 
 fn section(entry: &Entry, scale: Scale) -> Markup {
     match &entry.results {
-        Some(results) => experiment::section(&entry.id, results),
+        Some(results) => experiment::section(entry, results),
         None => experiment::without_results(entry, scale),
     }
 }

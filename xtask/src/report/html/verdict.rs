@@ -3,13 +3,14 @@
 use maud::{Markup, html};
 
 use crate::report::Entry;
-use crate::results::{Outcome, Verdict};
+use crate::results::{Outcome, State, Verdict};
 
-/// The verdict of an experiment, or its state.
+/// The verdict of an experiment, or its state; why it could not run stands elsewhere.
 pub(super) fn badge(entry: &Entry) -> Markup {
-    match &entry.results {
-        Some(results) => of(results.summary.verdict),
-        None => sign("none", "–", &entry.verdict()),
+    match (&entry.results, &entry.state) {
+        (Some(results), _) => of(results.summary.verdict),
+        (None, State::Failed(_)) => sign("none", "!", "could not run"),
+        (None, _) => sign("none", "–", &entry.verdict()),
     }
 }
 

@@ -4,22 +4,28 @@ use super::escape::{code, inline, prose, table};
 use crate::report::address::address;
 use crate::report::numbers::{cell, level, with_interval};
 use crate::report::{Entry, command_to_run, provenance};
-use crate::results::{Estimate, Manifest, Results, Shown, Table};
+use crate::results::{Estimate, Failure, Manifest, Results, Shown, State, Table};
 use crate::scale::Scale;
 
 /// Claim, verdict, finding, figures, numbers, method, omissions and provenance.
 pub(super) fn section(entry: &Entry, scale: Scale) -> String {
     let heading = format!("## {}", inline(&entry.id));
     let Some(results) = &entry.results else {
-        let state = inline(&entry.verdict());
+        let claim = entry.claim().map(|claim| format!("**Claim.** {}", prose(claim)));
+        let what = match entry.state {
+            State::Failed(_) => "What was tried",
+            _ => "To run it",
+        };
+        let state = format!("There are no results: {}. {what}:", inline(&entry.verdict()));
         let run = code(&command_to_run(entry, scale));
-        return format!("{heading}\n\nThere are no results: {state}. To run it:\n\n{run}\n");
+        return joined(&[heading, claim.unwrap_or_default(), state, run]) + "\n";
     };
     let summary = &results.summary;
     let mut blocks = vec![
         heading,
         format!("**Claim.** {}", prose(&summary.claim)),
         format!("**Verdict: {}.**", summary.verdict.name()),
+        entry.failure.as_ref().map(later_failure).unwrap_or_default(),
         prose(&summary.finding),
     ];
     blocks.extend(results.figures.iter().map(|shown| figure(&entry.id, shown)));
@@ -36,6 +42,12 @@ pub(super) fn section(entry: &Entry, scale: Scale) -> String {
     blocks.push("To run the experiment again:".to_string());
     blocks.push(code(&summary.command));
     joined(&blocks) + "\n"
+}
+
+/// What is said of a run that was to replace the results and did not.
+fn later_failure(failure: &Failure) -> String {
+    let reason = inline(&failure.reason);
+    format!("A later run could not be made: {reason}. These results are from before.")
 }
 
 /// The blocks that are not empty, parted by empty lines.

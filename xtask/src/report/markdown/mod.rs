@@ -26,10 +26,7 @@ pub(super) fn render(scale: Scale, entries: &[Entry]) -> String {
 fn verdict_row(entry: &Entry) -> Vec<String> {
     // The anchor of the section's heading, which is the id.
     let link = format!("[{}](#{})", inline(&entry.id), address(&entry.id));
-    let (feeds, claim) = entry
-        .results
-        .as_ref()
-        .map(|results| (inline(&results.summary.feeds), inline(&results.summary.claim)))
-        .unwrap_or_default();
+    let [feeds, claim] =
+        [entry.feeds(), entry.claim()].map(|text| inline(text.unwrap_or_default()));
     vec![link, feeds, claim, inline(&entry.verdict())]
 }
