@@ -3,7 +3,9 @@
 //! A sequence sits in the bank of the smallest capacity that holds it and moves up when it
 //! outgrows that, so attention runs over whole banks, one contiguous product each, and
 //! works little on places that nobody has filled yet. Whoever leaves is replaced by the
-//! last of its bank: the seats of a bank have no gaps.
+//! last of its bank: the seats of a bank have no gaps. A bank that three quarters have left
+//! gives up half of its room, or sequences that began together would fill every bank in turn
+//! and leave each as large as all of them.
 
 use tch::{Device, Kind, Tensor};
 
@@ -12,6 +14,9 @@ use crate::{Error, network::RULED_OUT};
 /// Capacities are multiples of this many tokens. Smaller steps waste less attention and
 /// cost more calls.
 const STEP: i64 = 64;
+
+/// A bank that anybody ever sat in has room for so many.
+const LEAST: i64 = 8;
 
 /// Sizes of what is kept.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +129,8 @@ impl<T> Cache<T> {
         Ok(bank.seats.swap_remove(place.seat).tenant)
     }
 
-    /// Moves whoever fills a bank to the next, so that everybody has room for one token.
+    /// Moves whoever fills a bank to the next, so that everybody has room for one token, and
+    /// gives up room that nobody needs.
     pub(super) fn make_room(&mut self) -> Result<(), Error> {
         for bank in (0..self.banks.len()).rev() {
             for seat in (0..self.banks[bank].seats.len()).rev() {
@@ -139,7 +145,7 @@ impl<T> Cache<T> {
                 self.banks[bank + 1].seats.push(Seat { length, tenant });
             }
         }
-        Ok(())
+        self.banks.iter_mut().try_for_each(|bank| bank.shrink(&self.form))
     }
 
     /// A turn of everybody who sits now.
@@ -223,11 +229,27 @@ impl<T> Bank<T> {
     fn open(&mut self, form: &Form) -> Result<usize, Error> {
         let (sitting, room) = (self.seats.len() as i64, self.store.size()[1]);
         if sitting == room {
-            let store = Self::room((2 * room).max(8), self.capacity, form)?;
-            store.f_narrow(1, 0, room)?.f_copy_(&self.store)?;
-            self.store = store;
+            self.resize((2 * room).max(LEAST), form)?;
         }
         Ok(self.seats.len())
+    }
+
+    /// Halves the room where three quarters of it are free.
+    fn shrink(&mut self, form: &Form) -> Result<(), Error> {
+        let (sitting, room) = (self.seats.len() as i64, self.store.size()[1]);
+        match LEAST < room && 4 * sitting <= room {
+            true => self.resize(room / 2, form),
+            false => Ok(()),
+        }
+    }
+
+    /// Moves all who sit into a store of `room` seats.
+    fn resize(&mut self, room: i64, form: &Form) -> Result<(), Error> {
+        let sitting = self.seats.len() as i64;
+        let store = Self::room(room, self.capacity, form)?;
+        store.f_narrow(1, 0, sitting)?.f_copy_(&self.store.f_narrow(1, 0, sitting)?)?;
+        self.store = store;
+        Ok(())
     }
 
     /// The first `length` keys and values of a seat, `[2·blocks, groups, length, d]`.
@@ -256,5 +278,44 @@ impl<T> Bank<T> {
         let mask = mask.f_expand([rows, groups, shared, capacity], false)?;
         let mask = mask.f_reshape([rows * groups, shared, capacity])?;
         Ok(Share { bank, rows, index, mask })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: Form = Form {
+        blocks: 1,
+        queries: 1,
+        groups: 1,
+        width: 2,
+        kind: Kind::Float,
+        device: Device::Cpu,
+    };
+
+    /// What is kept of a tenant's first token.
+    fn mark(cache: &Cache<i64>, place: Place) -> f64 {
+        cache.banks[place.bank].at(place.seat, 1).unwrap().double_value(&[0, 0, 0, 0])
+    }
+
+    #[test]
+    fn whoever_stays_keeps_what_was_kept_while_a_bank_grows_and_shrinks() {
+        let mut cache = Cache::new(FORM);
+        for tenant in 0..100 {
+            let place = cache.sit(1, tenant).unwrap();
+            let own = Tensor::from_slice(&[tenant as f32; 2]).view([1, 1, 2]);
+            cache.keep(place, 0, [&own, &own]).unwrap();
+        }
+        assert_eq!(cache.banks[0].store.size()[1], 128);
+        while 3 < cache.len() {
+            // The first of the bank, so that others move into its place.
+            cache.leave(Place { bank: 0, seat: 0 }).unwrap();
+            cache.make_room().unwrap();
+        }
+        assert_eq!(cache.banks[0].store.size()[1], LEAST);
+        for place in cache.places() {
+            assert_eq!(mark(&cache, place), cache.seat_mut(place).tenant as f64);
+        }
     }
 }
