@@ -24,7 +24,7 @@ use rayon::prelude::*;
 const POSITIONS: usize = 128;
 const DIM: usize = 576;
 const VOCAB: usize = 49_152;
-const BLOCK: usize = 1024;
+const BLOCK: usize = 256;
 const SQUARES: [usize; 2] = [1024, 2048];
 const TURNS: usize = 12;
 

@@ -285,14 +285,8 @@ impl<T> Bank<T> {
 mod tests {
     use super::*;
 
-    const FORM: Form = Form {
-        blocks: 1,
-        queries: 1,
-        groups: 1,
-        width: 2,
-        kind: Kind::Float,
-        device: Device::Cpu,
-    };
+    const FORM: Form =
+        Form { blocks: 1, queries: 1, groups: 1, width: 2, kind: Kind::Float, device: Device::Cpu };
 
     /// What is kept of a tenant's first token.
     fn mark(cache: &Cache<i64>, place: Place) -> f64 {
