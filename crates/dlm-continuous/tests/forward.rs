@@ -1,5 +1,7 @@
 //! Laws of the forward process: its marginals, transitions and posteriors are of one kind.
 
+mod kolmogorov;
+
 use dlm_continuous::forward::{
     ForwardError, corrupt, corrupt_further, marginal, posterior, restore, transition,
 };
@@ -9,6 +11,7 @@ use dlm_continuous::schedule::{
 use dlm_core::{DenseLatent, Latent, Levels, NoiseLevel, Shape};
 use dlm_rng::Key;
 use dlm_testkit::{Component, GaussianMixture};
+use kolmogorov::{SIGNIFICANCE, probability};
 
 /// Processes of both scales.
 fn processes() -> Vec<Schedule> {
@@ -103,17 +106,6 @@ fn from_data_and_to_data() {
     assert_eq!(posterior(t, NoiseLevel::CLEAN), [0.0, 1.0, 0.0]);
 }
 
-/// Kolmogorov's statistic times `√n`: below 1.95 in 999 of 1000 samples of the right law.
-fn kolmogorov(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
-    sample.sort_by(f64::total_cmp);
-    let n = sample.len() as f64;
-    let off = |(k, &x): (usize, &f64)| {
-        let (k, p) = (k as f64, cdf(x));
-        (p - k / n).max((k + 1.0) / n - p)
-    };
-    sample.iter().enumerate().map(off).fold(0.0, f64::max) * n.sqrt()
-}
-
 fn normal(shape: Shape, key: Key) -> DenseLatent {
     let mut stream = key.stream();
     let values = (0..shape.numbers()).map(|_| stream.normal()).collect();
@@ -186,8 +178,8 @@ fn follows(x: &DenseLatent, mixture: &GaussianMixture, levels: &Levels) {
         assert!(moment(1).abs() < 4.0 * (variance / n).sqrt(), "{level:?}");
         let error = ((moment(4) - moment(2).powi(2)) / n).sqrt();
         assert!((moment(2) - variance).abs() < 4.0 * error, "{level:?}");
-        let distance = kolmogorov(sample, |x| mixture.cdf(x, level));
-        assert!(distance < 1.95, "{level:?}: {distance}");
+        let p = probability(sample, |x| mixture.cdf(x, level));
+        assert!(SIGNIFICANCE < p, "{level:?}: {p}");
     }
 }
 
