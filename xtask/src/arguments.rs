@@ -131,6 +131,10 @@ pub(crate) struct TrainArgs {
     /// How much is learned: `full` is a GPU's work.
     #[arg(long, value_enum, default_value_t = Scale::Default)]
     pub(crate) scale: Scale,
+    /// Go on with the trainings of the adapters in data/models where they stand, without
+    /// their checkpoints, in the place of beginning with the recipes' first steps.
+    #[arg(long)]
+    pub(crate) onward: bool,
     /// Let the base answer the corpus's prompts again, an hour and a half on two
     /// cores, in the place of data/answers; `full` always does, and answers all.
     #[arg(long)]

@@ -126,6 +126,7 @@ fn train_all(workspace: &Workspace, args: &TrainArgs) -> Result<bool> {
         families,
         scale: args.scale,
         minutes: args.minutes,
+        onward: args.onward,
         distill: args.distill,
         out,
     };

@@ -37,6 +37,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) families: &'a [Family],
     pub(crate) scale: Scale,
     pub(crate) minutes: Option<f64>,
+    /// Whether to go on from the adapters that come with the project.
+    pub(crate) onward: bool,
     /// Whether the base answers the prompts again.
     pub(crate) distill: bool,
     pub(crate) out: PathBuf,
@@ -57,6 +59,10 @@ pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
             command.args(["train", "--recipe", &family.recipe(wish.scale)]);
             command.arg("--model").arg(default_model(workspace));
             command.arg("--data").args(answers.files());
+            if wish.onward {
+                let shipped = workspace.root.join("data/models").join(family.name());
+                command.arg("--start").arg(shipped).arg("--onward");
+            }
             if let Some(minutes) = wish.minutes {
                 command.args(["--minutes", &minutes.to_string()]);
             }
@@ -85,7 +91,8 @@ mod tests {
         let workspace = Workspace { root: root.path().to_path_buf() };
         let families = &[Family::Masked, Family::Gaussian];
         let out = "out".into();
-        let wish = Wish { families, scale: Scale::Full, minutes, distill: false, out };
+        let wish =
+            Wish { families, scale: Scale::Full, minutes, onward: true, distill: false, out };
         let steps = run(&workspace, &dlm, &wish);
         let calls = fs::read_to_string(root.path().join("calls")).unwrap();
         let failed = steps.failed().iter().map(ToString::to_string).collect();
@@ -105,7 +112,8 @@ mod tests {
         for (call, family) in trainings.iter().zip(["masked", "gaussian"]) {
             assert!(call.contains(&format!("--recipe data/recipes/{family}-full.toml")), "{call}");
             assert!(call.contains("distilled-1.jsonl "), "{call}");
-            assert!(call.contains("distilled-2.jsonl --minutes 9.5"), "{call}");
+            let start = format!("data/models/{family} --onward --minutes 9.5");
+            assert!(call.contains("distilled-2.jsonl --start ") && call.contains(&start), "{call}");
             assert!(call.ends_with(&format!("--out out/full/{family}")), "{call}");
         }
         assert_eq!(trainings.len(), 2);

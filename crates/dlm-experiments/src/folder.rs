@@ -15,7 +15,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -60,7 +60,7 @@ pub struct Folder {
 }
 
 /// What is whole in an unfinished folder.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Progress {
     inputs: serde_json::Value,
     units: usize,
@@ -68,6 +68,9 @@ struct Progress {
     /// How long it took to get here, over all runs, seconds.
     #[serde(default)]
     seconds: f64,
+    /// How much of it certain parts took, seconds.
+    #[serde(default)]
+    parts: BTreeMap<String, f64>,
 }
 
 /// Whether a folder is to be filled.
@@ -122,8 +125,7 @@ impl Folder {
             fs::metadata(path.join(name)).is_ok_and(|file| *length <= file.len())
         };
         let recorded: Option<Progress> = read_json(&path.join(PROGRESS));
-        let fresh =
-            Progress { inputs: inputs.clone(), units: 0, lengths: BTreeMap::new(), seconds: 0.0 };
+        let fresh = Progress { inputs: inputs.clone(), ..Progress::default() };
         let progress = recorded
             .filter(|p| p.inputs == *inputs && !force && p.lengths.iter().all(long_enough))
             .unwrap_or(fresh);
@@ -162,6 +164,11 @@ impl Folder {
             return Err(Error::Write { path, source });
         }
         Ok(())
+    }
+
+    /// Notes that a part of the unit under way, which the manifest is to name, took so long.
+    pub(crate) fn took(&mut self, part: &str, time: Duration) {
+        *self.progress.parts.entry(part.to_string()).or_default() += time.as_secs_f64();
     }
 
     /// Makes all that was appended to `files` since the last call part of the folder; a file
@@ -228,6 +235,7 @@ impl Folder {
     /// Where a file cannot be read or written.
     pub fn finish(&self, mut manifest: Manifest, files: &[String]) -> Result<(), Error> {
         manifest.wall_seconds += self.earlier_seconds;
+        manifest.seconds_of = self.progress.parts.clone();
         manifest.files = files
             .iter()
             .map(|name| {

@@ -1,6 +1,6 @@
 //! What a whole results folder was made from, with and by.
 
-use std::{path::Path, time::SystemTime};
+use std::{collections::BTreeMap, path::Path, time::SystemTime};
 
 use dlm_runtime::{Description, Model, ModelFile};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct Manifest {
     /// How long it took, seconds: that run, and those before it that were cut off, each up to
     /// its last whole unit.
     pub wall_seconds: f64,
+    /// How much of that certain parts took, such as samplers that are compared, seconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seconds_of: BTreeMap<String, f64>,
     /// The seed.
     pub seed: u64,
     /// Where it computed: `cpu` or `cuda:n`.
@@ -106,6 +109,7 @@ impl Manifest {
             version: VERSION.to_string(),
             started,
             wall_seconds: 0.0,
+            seconds_of: BTreeMap::new(),
             seed,
             device: device.to_string(),
             dtype: dtype.to_string(),

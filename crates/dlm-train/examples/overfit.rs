@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Objective::Gaussian(GaussianObjective::default()),
     ] {
         let recipe = Recipe {
+            base: None,
             seed: 0,
             tokens: 64 * 200,
             rank: 8,
@@ -44,8 +45,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut trainee = Trainee::load(source, device, dtype, plan, Key::new(0))?;
         let out = tempfile::tempdir()?;
         let folder = out.path().to_path_buf();
-        let (recipe, texts, inputs) = (&recipe, &texts, serde_json::Value::Null);
-        let training = Training { recipe, texts, end: 2, inputs, folder, force: false };
+        let (recipe, texts, inputs, standing) = (&recipe, &texts, serde_json::Value::Null, None);
+        let training = Training { recipe, texts, end: 2, inputs, folder, force: false, standing };
         training.run(&mut trainee, &mut |_| true, &mut |event| {
             if let Event::Validated(rows) = event {
                 rows.iter().for_each(|row| {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Tensor};
 
-use crate::{Error, optimiser::Momentum, order::Place};
+use crate::{Error, optimiser::Momentum, standing::Standing};
 
 /// Numbers of each row that one file holds: four rows of f32 and what names them are below
 /// 16 MiB together.
@@ -27,21 +27,17 @@ const ROWS: [&str; 4] = ["theta", "m", "v", "average"];
 pub(crate) struct State {
     /// All that the training depends on.
     pub(crate) inputs: Value,
-    /// Steps made.
-    pub(crate) steps: u64,
-    /// Tokens trained on.
-    pub(crate) tokens: u64,
-    /// Where the order of texts stands.
-    pub(crate) place: Place,
+    /// How far it has come.
+    #[serde(flatten)]
+    pub(crate) standing: Standing,
     /// How many numbers are trained.
     numbers: i64,
 }
 
 impl State {
-    /// Before the first step.
-    pub(crate) fn new(inputs: Value, theta: &Tensor) -> Self {
-        let numbers = theta.numel() as i64;
-        Self { inputs, steps: 0, tokens: 0, place: Place::default(), numbers }
+    /// A training of `theta` that has come so far.
+    pub(crate) fn new(inputs: Value, standing: Standing, theta: &Tensor) -> Self {
+        Self { inputs, standing, numbers: theta.numel() as i64 }
     }
 
     /// Writes the checkpoint of this state into `folder`, in the place of an earlier one.
@@ -122,8 +118,14 @@ impl State {
             }
         }
         let [theta, m, v, average] = pieces.map(|pieces| Tensor::f_cat(&pieces, 0));
-        let steps = state.steps;
-        Ok(Some((state, theta?, Momentum { steps, m: m?, v: v?, average: average? })))
+        let momentum = Momentum {
+            steps: state.standing.steps,
+            remembered: state.standing.remembered(),
+            m: m?,
+            v: v?,
+            average: average?,
+        };
+        Ok(Some((state, theta?, momentum)))
     }
 
     /// Takes away the checkpoint in `folder`.

@@ -12,6 +12,7 @@ mod objective;
 mod optimiser;
 mod order;
 mod recipe;
+mod standing;
 mod texts;
 mod trainer;
 
@@ -24,5 +25,6 @@ pub use objective::{
 };
 pub use optimiser::{AdamW, Fall};
 pub use recipe::{Layout, Recipe};
+pub use standing::Standing;
 pub use texts::{DataFile, Text, Texts};
 pub use trainer::{Event, Trained, Training, is_begun};

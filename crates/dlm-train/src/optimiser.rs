@@ -81,9 +81,11 @@ impl AdamW {
         require("optimiser.average", self.average, share(self.average), "in [0, 1)")
     }
 
-    /// The learning rate of step `step` (from 0) of `steps`.
-    pub fn rate_at(&self, step: u64, steps: u64) -> f64 {
-        let warm = (step + 1) as f64 / self.warm_up.max(1) as f64;
+    /// The learning rate of step `step` (from 0) of `steps`, before which the optimiser made
+    /// `remembered` steps since it began without memory: all, but in a training that went on
+    /// from an adapter, which warms up again.
+    pub fn rate_at(&self, step: u64, steps: u64, remembered: u64) -> f64 {
+        let warm = (remembered + 1) as f64 / self.warm_up.max(1) as f64;
         let done = (step as f64 / steps.max(1) as f64).min(1.0);
         let left = match self.fall {
             Fall::Constant => 1.0,
@@ -97,8 +99,10 @@ impl AdamW {
 /// What an optimiser remembers from step to step.
 #[derive(Debug)]
 pub(crate) struct Momentum {
-    /// Steps made.
+    /// Steps of the training so far, which the average is about.
     pub(crate) steps: u64,
+    /// Those among them that the means are about.
+    pub(crate) remembered: u64,
     /// Running mean of the gradient.
     pub(crate) m: Tensor,
     /// Running mean of its square.
@@ -108,10 +112,10 @@ pub(crate) struct Momentum {
 }
 
 impl Momentum {
-    /// Before the first step.
-    pub(crate) fn new(theta: &Tensor) -> Result<Self, Error> {
+    /// No memory of a training of `steps` steps, whose average is `theta`.
+    pub(crate) fn new(theta: &Tensor, steps: u64) -> Result<Self, Error> {
         let zeros = || theta.f_detach()?.f_zeros_like();
-        Ok(Self { steps: 0, m: zeros()?, v: zeros()?, average: theta.f_detach_copy()? })
+        Ok(Self { steps, remembered: 0, m: zeros()?, v: zeros()?, average: theta.f_detach_copy()? })
     }
 
     /// Moves `theta` along `gradient`, whose norm is `norm`.
@@ -127,7 +131,8 @@ impl Momentum {
             let g = gradient.f_mul_scalar((rule.clip / norm.max(1e-12)).min(1.0))?;
             let [first, second] = rule.betas;
             self.steps += 1;
-            let count = self.steps as f64;
+            self.remembered += 1;
+            let count = self.remembered as f64;
             self.m = self.m.f_mul_scalar_(first)?.f_add_(&g.f_mul_scalar(1.0 - first)?)?;
             let square = g.f_square()?.f_mul_scalar_(1.0 - second)?;
             self.v = self.v.f_mul_scalar_(second)?.f_add_(&square)?;
@@ -137,7 +142,8 @@ impl Momentum {
             let mut theta = theta.f_detach()?;
             theta = theta.f_mul_scalar_(1.0 - rate * rule.decay)?.f_sub_(&change)?;
             // A young average follows faster, or it would remember the start for long.
-            let keep = rule.average.min(count / (10.0 + count));
+            let age = self.steps as f64;
+            let keep = rule.average.min(age / (10.0 + age));
             let fresh = theta.f_mul_scalar(1.0 - keep)?;
             self.average = self.average.f_mul_scalar_(keep)?.f_add_(&fresh)?;
             Ok(())
@@ -156,21 +162,21 @@ mod tests {
     #[test]
     fn rates_rise_and_fall_as_they_are_described() {
         let rule = |fall| AdamW { rate: 0.5, warm_up: 10, fall, ..AdamW::default() };
+        let at = |fall, step| rule(fall).rate_at(step, 100, step);
         for fall in [Fall::Constant, Fall::Linear] {
-            close(rule(fall).rate_at(0, 100), 0.05);
-            close(rule(fall).rate_at(9, 100), 0.5);
-            close(rule(fall).rate_at(50, 100), 0.5);
+            close(at(fall, 0), 0.05);
+            close(at(fall, 9), 0.5);
+            close(at(fall, 50), 0.5);
         }
-        close(rule(Fall::Constant).rate_at(99, 100), 0.5);
-        close(rule(Fall::Linear).rate_at(75, 100), 0.25);
-        close(rule(Fall::Linear).rate_at(99, 100), 0.01);
-        close(rule(Fall::Cosine).rate_at(25, 100), 0.25 * (1.0 + 0.5f64.sqrt()));
-        close(rule(Fall::Cosine).rate_at(50, 100), 0.25);
-        close(
-            rule(Fall::Cosine).rate_at(4, 100),
-            0.125 * (1.0 + (0.04 * std::f64::consts::PI).cos()),
-        );
-        close(AdamW { warm_up: 0, ..rule(Fall::Constant) }.rate_at(0, 100), 0.5);
+        close(at(Fall::Constant, 99), 0.5);
+        close(at(Fall::Linear, 75), 0.25);
+        close(at(Fall::Linear, 99), 0.01);
+        close(at(Fall::Cosine, 25), 0.25 * (1.0 + 0.5f64.sqrt()));
+        close(at(Fall::Cosine, 50), 0.25);
+        close(at(Fall::Cosine, 4), 0.125 * (1.0 + (0.04 * std::f64::consts::PI).cos()));
+        close(AdamW { warm_up: 0, ..rule(Fall::Constant) }.rate_at(0, 100, 0), 0.5);
+        // Without memory in the middle it warms up again.
+        close(rule(Fall::Linear).rate_at(75, 100, 4), 0.125);
     }
 
     /// The formula of [`AdamW`] on one number, in f64.
@@ -194,7 +200,7 @@ mod tests {
         let rule = AdamW { clip: 1.5, decay: 0.1, average: 0.2, eps: 1e-3, ..AdamW::default() };
         let (start, gradients, rate) = (2.0, [0.5, -4.0, 1.0, 0.25], 0.05);
         let theta = Tensor::from_slice(&[start as f32]).set_requires_grad(true);
-        let mut momentum = Momentum::new(&theta).unwrap();
+        let mut momentum = Momentum::new(&theta, 0).unwrap();
         for gradient in gradients {
             let norm = f64::abs(gradient);
             let gradient = Tensor::from_slice(&[gradient as f32]);
@@ -210,7 +216,7 @@ mod tests {
         for decay in [0.0, 0.5] {
             let rule = AdamW { decay, ..AdamW::default() };
             let theta = Tensor::from_slice(&[3.0f32]);
-            let mut momentum = Momentum::new(&theta).unwrap();
+            let mut momentum = Momentum::new(&theta, 0).unwrap();
             momentum.step(&rule, &theta, &theta.zeros_like(), 0.0, 0.1).unwrap();
             close(theta.double_value(&[0]), 3.0 * (1.0 - 0.1 * decay));
         }

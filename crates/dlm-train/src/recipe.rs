@@ -8,6 +8,9 @@ use crate::{AdamW, Error, Objective};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
+    /// What the adapter names as its base, such as a hub id; where the base lay if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Seed of all randomness.
     #[serde(default)]
     pub seed: u64,

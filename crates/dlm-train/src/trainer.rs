@@ -13,7 +13,7 @@ use serde_json::Value;
 use tch::{Tensor, no_grad};
 
 use crate::{
-    Error, Example, Loss, Measured, Recipe, StepRow, Texts, ValidationRow, batch::Batch,
+    Error, Example, Loss, Measured, Recipe, Standing, StepRow, Texts, ValidationRow, batch::Batch,
     checkpoint::State, curve::Curve, optimiser::Momentum, order::Order,
 };
 
@@ -32,6 +32,9 @@ pub struct Training<'a> {
     pub folder: PathBuf,
     /// Whether to begin anew although there is a checkpoint.
     pub force: bool,
+    /// How far the trainee's parameters have come, where there is no checkpoint and they are
+    /// those of an adapter whose training goes on.
+    pub standing: Option<Standing>,
 }
 
 /// What a training tells while it runs.
@@ -95,39 +98,40 @@ impl Training<'_> {
             State::forget(&self.folder)?;
         }
         let (mut state, mut momentum) = self.open(trainee, watch)?;
-        if 0 < state.steps {
+        let begun = state.standing.steps;
+        if 0 < begun {
             // A program that was killed while it wrote the adapter left a part of it.
-            self.write_adapter(trainee, &momentum)?;
+            self.write_adapter(trainee, &momentum, &state.standing)?;
         }
         let path = |name: &str| self.folder.join(name);
-        let mut curve = Curve::open::<StepRow>(&path("curve.csv"), state.steps)?;
-        let mut measured = Curve::open::<ValidationRow>(&path("validation.csv"), state.steps)?;
+        let mut curve = Curve::open::<StepRow>(&path("curve.csv"), begun)?;
+        let mut measured = Curve::open::<ValidationRow>(&path("validation.csv"), begun)?;
         let key = Key::new(self.recipe.seed);
-        let mut order = Order::new(&self.texts.shares, key, state.place);
-        let (steps, mut kept) = (self.recipe.steps(), state.steps);
-        if state.steps == 0 {
-            self.validate(trainee, &momentum, &state, &mut measured, watch)?;
+        let mut order = Order::new(&self.texts.shares, key, state.standing.place);
+        let (steps, mut kept) = (self.recipe.steps(), begun);
+        if begun == 0 {
+            self.validate(trainee, &momentum, &state.standing, &mut measured, watch)?;
         }
-        while state.steps < steps && go_on(state.steps) {
-            let (started, before) = (Instant::now(), state.tokens);
+        while state.standing.steps < steps && go_on(state.standing.steps) {
+            let (started, before) = (Instant::now(), state.standing.tokens);
             let (row, predicted) = self
-                .step(trainee, &mut momentum, &mut order, &mut state, kept, watch)
-                .map_err(|error| error.in_step(state.steps))?;
+                .step(trainee, &mut momentum, &mut order, &mut state.standing, kept, watch)
+                .map_err(|error| error.in_step(state.standing.steps))?;
             curve.add(&row)?;
-            let tokens = (state.tokens - before) as usize;
+            let tokens = (state.standing.tokens - before) as usize;
             watch(&Event::Step { row: &row, tokens, predicted, took: started.elapsed() });
-            let last = state.steps == steps;
-            if last || state.steps.is_multiple_of(self.recipe.validate_every) {
-                self.validate(trainee, &momentum, &state, &mut measured, watch)?;
+            let last = state.standing.steps == steps;
+            if last || state.standing.steps.is_multiple_of(self.recipe.validate_every) {
+                self.validate(trainee, &momentum, &state.standing, &mut measured, watch)?;
             }
-            if last || state.steps.is_multiple_of(self.recipe.checkpoint_every) {
+            if last || state.standing.steps.is_multiple_of(self.recipe.checkpoint_every) {
                 self.keep(trainee, &momentum, &state, &mut kept, watch)?;
             }
         }
-        if kept < state.steps {
+        if kept < state.standing.steps {
             self.keep(trainee, &momentum, &state, &mut kept, watch)?;
         }
-        let State { steps: made, tokens, .. } = state;
+        let Standing { steps: made, tokens, .. } = state.standing;
         Ok(Trained { steps: made, tokens, whole: made == steps })
     }
 
@@ -139,8 +143,17 @@ impl Training<'_> {
     ) -> Result<(State, Momentum), Error> {
         let device = trainee.placement().0;
         let Some((state, theta, momentum)) = State::load(&self.folder, device)? else {
-            let state = State::new(self.inputs.clone(), trainee.parameters());
-            return Ok((state, Momentum::new(trainee.parameters())?));
+            let texts = &self.texts.sha256;
+            let standing = match &self.standing {
+                None => Standing::new(texts),
+                Some(standing) => standing.onward(texts),
+            };
+            if 0 < standing.steps {
+                watch(&Event::Resumed(standing.steps));
+            }
+            let momentum = Momentum::new(trainee.parameters(), standing.steps)?;
+            let state = State::new(self.inputs.clone(), standing, trainee.parameters());
+            return Ok((state, momentum));
         };
         if state.inputs != self.inputs {
             let differs =
@@ -150,7 +163,7 @@ impl Training<'_> {
             return Err(Error::OtherTraining { folder: self.folder.clone(), what });
         }
         trainee.set_parameters(&theta)?;
-        watch(&Event::Resumed(state.steps));
+        watch(&Event::Resumed(state.standing.steps));
         Ok((state, momentum))
     }
 
@@ -159,12 +172,13 @@ impl Training<'_> {
         trainee: &mut Trainee,
         momentum: &mut Momentum,
         order: &mut Order,
-        state: &mut State,
+        standing: &mut Standing,
         kept: u64,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(StepRow, usize), Error> {
         let Recipe { seed, layout, objective, optimiser, accumulate, .. } = self.recipe;
-        let key = Key::new(*seed).step(state.steps);
+        let step = standing.steps;
+        let key = Key::new(*seed).step(step);
         let texts = &self.texts.train;
         let (batch, passed) = Batch::take(texts, order, *layout, self.end, Key::new(*seed));
         if 0 < passed {
@@ -175,8 +189,7 @@ impl Training<'_> {
             let wanted = "longer: no prompt leaves room for an answer";
             return Err(Error::Setting { field: "layout.length", given, wanted });
         }
-        let not_finite =
-            |what| Error::NotFinite { step: state.steps, what, texts: batch.texts.clone(), kept };
+        let not_finite = |what| Error::NotFinite { step, what, texts: batch.texts.clone(), kept };
         let (mut loss, mut read) = (0.0, Measured::default());
         let mut gradient: Option<Tensor> = None;
         for part in batch.parts(*accumulate) {
@@ -196,20 +209,19 @@ impl Training<'_> {
             trainee.bind()?;
         }
         let Some(gradient) = gradient else { return Err(not_finite("loss")) };
-        let rate = optimiser.rate_at(state.steps, self.recipe.steps());
+        let rate = optimiser.rate_at(step, self.recipe.steps(), momentum.remembered);
         let norm = f64::try_from(&gradient.f_norm()?)?;
         if !norm.is_finite() {
             return Err(not_finite("gradient"));
         }
         momentum.step(optimiser, trainee.parameters(), &gradient, norm, rate)?;
         trainee.bind()?;
-        let step = state.steps;
-        state.steps += 1;
-        state.tokens += batch.tokens() as u64;
-        state.place = order.place();
+        standing.steps += 1;
+        standing.tokens += batch.tokens() as u64;
+        standing.place = order.place();
         let row = StepRow {
             step,
-            tokens: state.tokens,
+            tokens: standing.tokens,
             loss,
             cross_entropy: read.cross_entropy(),
             accuracy: read.accuracy(),
@@ -224,7 +236,7 @@ impl Training<'_> {
         &self,
         trainee: &mut Trainee,
         momentum: &Momentum,
-        state: &State,
+        standing: &Standing,
         measured: &mut Curve,
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), Error> {
@@ -245,8 +257,8 @@ impl Training<'_> {
                 sum = sum.and(self.recipe.objective.measure(trainee, examples, t, key)?);
             }
             rows.push(ValidationRow {
-                step: state.steps,
-                tokens: state.tokens,
+                step: standing.steps,
+                tokens: standing.tokens,
                 t,
                 cross_entropy: sum.cross_entropy(),
                 accuracy: sum.accuracy(),
@@ -269,15 +281,20 @@ impl Training<'_> {
         watch: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), Error> {
         state.save(trainee.parameters(), momentum, &self.folder)?;
-        *kept = state.steps;
-        self.write_adapter(trainee, momentum)?;
-        watch(&Event::Saved(state.steps));
+        *kept = state.standing.steps;
+        self.write_adapter(trainee, momentum, &state.standing)?;
+        watch(&Event::Saved(state.standing.steps));
         Ok(())
     }
 
     /// Writes the averaged parameters as an adapter, with what a loader and a reader of
     /// results have to know of it.
-    fn write_adapter(&self, trainee: &Trainee, momentum: &Momentum) -> Result<(), Error> {
+    fn write_adapter(
+        &self,
+        trainee: &Trainee,
+        momentum: &Momentum,
+        standing: &Standing,
+    ) -> Result<(), Error> {
         let adapter = self.folder.join("adapter");
         trainee.save(&momentum.average, &adapter)?;
         let write = |name: &str, value: Value| {
@@ -285,7 +302,8 @@ impl Training<'_> {
             fs::write(&path, format!("{value:#}\n")).map_err(Error::write(&path))
         };
         write("diffusion_config.json", self.recipe.objective.config(self.end))?;
-        write("answer_lengths.json", self.texts.answer_lengths())
+        write("answer_lengths.json", self.texts.answer_lengths())?;
+        standing.write(&adapter)
     }
 }
 

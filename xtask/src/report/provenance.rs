@@ -7,11 +7,14 @@ use crate::results::{Manifest, Model};
 
 /// The run: program, machine and time. Nothing that is empty.
 pub(super) fn of_run(manifest: &Manifest) -> Vec<(&'static str, String)> {
+    let parts = manifest.seconds_of.iter();
+    let parts = parts.map(|(part, &seconds)| format!("{part} {} s", number(seconds)));
     present(vec![
         ("Program", format!("{} {}", manifest.program, manifest.version)),
         ("Program's SHA-256", manifest.program_sha256().unwrap_or_default().to_string()),
         ("Started", manifest.started.clone()),
         ("Wall time", format!("{} s", number(manifest.wall_seconds))),
+        ("Of which", parts.collect::<Vec<_>>().join(", ")),
         ("Seed", manifest.seed.to_string()),
         ("Device", format!("{}, {} threads", manifest.device, manifest.threads)),
         ("Number format", manifest.dtype.clone()),

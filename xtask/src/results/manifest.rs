@@ -1,5 +1,6 @@
 //! `manifest.json`: where results come from, and their files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,6 +16,9 @@ pub(crate) struct Manifest {
     pub(crate) version: String,
     pub(crate) started: String,
     pub(crate) wall_seconds: f64,
+    /// How much of that certain parts took, such as samplers that are compared.
+    #[serde(default)]
+    pub(crate) seconds_of: BTreeMap<String, f64>,
     pub(crate) seed: u64,
     pub(crate) device: String,
     pub(crate) dtype: String,
@@ -83,7 +87,7 @@ pub(crate) mod tests {
         r#"{"program": "dlm", "version": ""#,
         env!("CARGO_PKG_VERSION"),
         r#"", "started": "2026-01-02T03:04:05Z",
-        "wall_seconds": 61.25, "seed": 7, "device": "cpu", "dtype": "f32",
+        "wall_seconds": 61.25, "seconds_of": {"llada at 8 steps": 40.5, "flow": 2.0}, "seed": 7, "device": "cpu", "dtype": "f32",
         "libtorch": "2.11.0", "threads": 2,
         "models": [{"role": "masked", "id": "toy|model", "revision": "a1b2", "family": "Llama",
             "files": [

@@ -40,6 +40,10 @@ pub struct EvalArguments {
     /// How answers are written; a causal model takes --temperature and --top-k alone.
     #[command(flatten)]
     pub sampler: SamplerArguments,
+    /// Prompts, a line of JSON each, behind each of which a masked model also fills 128
+    /// masks in one pass: how sure it is near them and far from them.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub probe: Option<PathBuf>,
     /// Seed of all randomness.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
@@ -80,6 +84,7 @@ impl EvalArguments {
                 gen_length: self.gen_length,
                 sampler: self.sampler.clone(),
             },
+            probe: self.probe.clone(),
             force: self.force,
         }
     }

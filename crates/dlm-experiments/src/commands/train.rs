@@ -19,6 +19,10 @@ pub struct TrainArguments {
     /// Adapter to go on from, of the same family and rank; fresh updates if absent.
     #[arg(long, value_name = "DIR")]
     pub start: Option<PathBuf>,
+    /// Go on with the recipe where that adapter's training stands (its standing.json), for
+    /// one whose checkpoint is lost; else the recipe begins with its first step.
+    #[arg(long, requires = "start")]
+    pub onward: bool,
     /// How to train: a recipe in TOML.
     #[arg(long, value_name = "FILE.toml")]
     pub recipe: PathBuf,
@@ -49,6 +53,7 @@ pub fn train(arguments: &TrainArguments, say: &mut dyn FnMut(&str)) -> Result<St
     let run = TrainingRun {
         model: arguments.model.clone(),
         start: arguments.start.clone(),
+        onward: arguments.onward,
         recipe: arguments.recipe.clone(),
         data: arguments.data.iter().map(|given| data_file(given)).collect::<Result<_, _>>()?,
         compute: arguments.compute,

@@ -9,6 +9,7 @@ mod family;
 mod gaussian;
 mod judge;
 mod masked;
+mod probed;
 mod rows;
 mod table;
 mod texts;
@@ -27,12 +28,13 @@ pub use table::Measured;
 pub use written::{distinct, repeated, run_entropy, unigram_entropy};
 
 use crate::{
-    Error, Family, Folder, digest,
+    Error, Family, Folder, Prompts, digest,
     folder::Opened,
     generation::SamplerArguments,
     manifest::{Manifest, ModelRecord},
     units,
 };
+use probed::Probed;
 use texts::Texts;
 use unigram::Unigram;
 use writer::{Writer, Written};
@@ -62,6 +64,8 @@ pub struct EvaluationRun {
     pub bound_samples: u64,
     /// What the model is to write.
     pub writing: Writing,
+    /// Prompts behind which a masked model is to fill 128 masks in one pass; none if absent.
+    pub probe: Option<PathBuf>,
     /// Start anew even where the folder is whole.
     pub force: bool,
 }
@@ -113,8 +117,15 @@ pub fn evaluate(
             Some(writer)
         }
     };
+    let prompts = run.probe.as_deref().map(Prompts::jsonl).transpose()?;
+    if prompts.is_some() && family != Family::Masked {
+        let problem = format!("--probe: a model of the {family} family fills no masks");
+        return Err(Error::Argument(problem));
+    }
+    let probed = prompts.as_ref().map(|prompts| Probed::new(model, prompts)).transpose()?;
     let record = ModelRecord::of(model)?;
-    let inputs = inputs(run, family, &record, judge.as_deref(), &texts, writer.as_ref())?;
+    let mut inputs = inputs(run, family, &record, judge.as_deref(), &texts, writer.as_ref())?;
+    inputs["probe"] = json!(prompts.as_ref().map(|prompts| &prompts.sha256));
     let mut folder = match Folder::open(out, &inputs, run.force)? {
         Opened::UpToDate(_) => {
             let path = out.join(TABLE);
@@ -127,8 +138,8 @@ pub fn evaluate(
     [MEASURES, TABLE].iter().try_for_each(|name| folder.remove(name))?;
 
     let unigram = Unigram::new(model)?;
-    let (texts, writer) = (&texts, writer.as_ref());
-    let mut work = Work { model, judge, run, family, texts, writer, unigram };
+    let (texts, writer, probed) = (&texts, writer.as_ref(), probed.as_ref());
+    let mut work = Work { model, judge, run, family, texts, writer, probed, unigram };
     let units = work.units();
     units::fill(&mut folder, "eval", units, |unit, folder| work.unit(unit, folder))?;
 
@@ -152,13 +163,20 @@ struct Work<'a> {
     family: Family,
     texts: &'a Texts,
     writer: Option<&'a Writer>,
+    probed: Option<&'a Probed>,
     unigram: Unigram,
 }
 
 impl Work<'_> {
-    /// One for each text, then one for each few answers.
+    /// One for each text, then one for each few prompts of the probe, then one for each few
+    /// answers.
     fn units(&self) -> usize {
-        self.texts.list.len() + self.answers().div_ceil(TOGETHER)
+        self.texts.list.len() + self.probes() + self.answers().div_ceil(TOGETHER)
+    }
+
+    /// How many units the probe has.
+    fn probes(&self) -> usize {
+        self.probed.map_or(0, Probed::len).div_ceil(TOGETHER)
     }
 
     /// How many answers the model writes.
@@ -168,12 +186,18 @@ impl Work<'_> {
 
     /// Adds the rows of one unit to `folder`.
     fn unit(&mut self, unit: usize, folder: &mut Folder) -> Result<(), Error> {
-        let Some((writer, group)) = self.writer.zip(unit.checked_sub(self.texts.list.len())) else {
-            let rows = self.family.measure(self.model, self.texts, unit, self.run)?;
+        let places = |group: usize, all: usize| group * TOGETHER..all.min((group + 1) * TOGETHER);
+        let probe = unit.checked_sub(self.texts.list.len());
+        let answer = probe.and_then(|probe| probe.checked_sub(self.probes()));
+        let Some((writer, group)) = self.writer.zip(answer) else {
+            let rows = match self.probed.zip(probe) {
+                Some((probed, group)) => probed.rows(self.model, places(group, probed.len()))?,
+                None => self.family.measure(self.model, self.texts, unit, self.run)?,
+            };
             folder.append(ROWS, &rows)?;
             return folder.finish_unit(&[ROWS]);
         };
-        let places = group * TOGETHER..self.answers().min((group + 1) * TOGETHER);
+        let places = places(group, self.answers());
         let answers = writer.write(self.model, places.clone())?;
         for (text, answer) in self.texts.list[places].iter().zip(answers) {
             let reference = Written::reference(text, self.run.writing.gen_length);
@@ -212,9 +236,14 @@ impl Work<'_> {
                 table::name(self.judge.as_deref().unwrap_or(self.model))
             ),
         };
+        let probe = match self.probed {
+            None => String::new(),
+            Some(probed) => format!("; {} prompts with {} masks each", probed.len(), probed::MASKS),
+        };
         let file = self.texts.record().origin;
         format!(
-            "A model of the {family} family on {count} texts of {file} ({of}{empty}); {samples}."
+            "A model of the {family} family on {count} texts of {file} ({of}{empty}){probe}; \
+             {samples}."
         )
     }
 }

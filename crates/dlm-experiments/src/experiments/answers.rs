@@ -1,6 +1,9 @@
 //! Answers that samplers write to prompts, and what is said of each.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use dlm_core::{Canvas, TokenId};
 use dlm_discrete::Outcome;
@@ -172,14 +175,27 @@ impl Answers {
         task: &Task<'_>,
         prompts: Range<usize>,
     ) -> Result<Vec<AnswerRow>, Error> {
+        self.timed(stage, task, prompts).map(|(rows, _)| rows)
+    }
+
+    /// The same, and how long it took to fill the canvases, whatever is said of them.
+    pub(super) fn timed(
+        &self,
+        stage: &mut Stage,
+        task: &Task<'_>,
+        prompts: Range<usize>,
+    ) -> Result<(Vec<AnswerRow>, Duration), Error> {
         let mut canvases = canvases(stage, task.family, prompts.clone(), self.length)?;
         let keys: Vec<Key> = prompts.clone().map(|p| stage.key().sequence(p as u64)).collect();
         let model = stage.models.need(task.family)?;
         let filler = Filler::new(task.sampler.clone(), model, &canvases)?;
+        let started = Instant::now();
         let outcomes = filler.run(model, &mut canvases, &keys, &mut ())?;
+        let took = started.elapsed();
         let speech = filler.speech(model);
         let rows = prompts.zip(canvases.iter().zip(&outcomes));
-        rows.map(|(prompt, filled)| self.row(stage, task, prompt, filled, &speech)).collect()
+        let rows = rows.map(|(prompt, filled)| self.row(stage, task, prompt, filled, &speech));
+        Ok((rows.collect::<Result<_, Error>>()?, took))
     }
 
     /// What is said of a filled canvas.

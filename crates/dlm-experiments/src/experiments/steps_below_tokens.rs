@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Experiment,
-    answers::{AnswerRow, Answers, Task},
+    answers::{Answers, Task},
     known_chain::{ChainSettings, KnownChain, WordRow},
     named_samplers::{NamedSampler, named},
 };
@@ -81,14 +81,18 @@ impl StepsBelowTokens {
     }
 
     /// The answers to a block of prompts, by every sampler at every number of steps.
-    fn write(&self, unit: usize, stage: &mut Stage) -> Result<Vec<AnswerRow>, Error> {
-        let mut rows = Vec::new();
+    fn write(&self, unit: usize, stage: &mut Stage, folder: &mut Folder) -> Result<(), Error> {
         for (preset, steps) in self.plan.on_model() {
             let (family, name) = (Family::Masked, preset.name);
             let task = Task { family, name, steps, sampler: preset.at(steps) };
-            rows.extend(self.answers.write(stage, &task, Answers::block(unit, self.prompts))?);
+            let prompts = Answers::block(unit, self.prompts);
+            let (rows, time) = self.answers.timed(stage, &task, prompts)?;
+            let sampler =
+                steps.map_or(name.to_string(), |steps| format!("{name} at {steps} steps"));
+            folder.took(&sampler, time);
+            folder.append(ANSWERS, &rows)?;
         }
-        Ok(rows)
+        Ok(())
     }
 }
 
@@ -109,7 +113,7 @@ impl Experiment for StepsBelowTokens {
     ) -> Result<(), Error> {
         match unit.checked_sub(self.oracle.units()) {
             None => folder.append(WORDS, &self.draw(unit, stage)?),
-            Some(unit) => folder.append(ANSWERS, &self.write(unit, stage)?),
+            Some(unit) => self.write(unit, stage, folder),
         }
     }
 

@@ -1,5 +1,8 @@
 //! An axis: where it begins and ends, and which numbers stand at it.
 
+/// What part of a step beyond a tick is little.
+const LITTLE: f64 = 0.15;
+
 /// A range of values with round numbers along it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
@@ -10,14 +13,18 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis that begins and ends at a tick and so holds `low..=high`.
+    /// An axis that holds `low..=high` and begins and ends at a tick, or where the values do,
+    /// if that is so little beyond a tick that a whole step more would stand empty.
     pub(super) fn around(low: f64, high: f64, intervals: f64) -> Self {
         let (low, high) = widen(low, high);
         let step = round_step((high - low) / intervals);
         // The slack keeps a bound that is a tick, but for rounding, from adding a step.
         let first = (low / step + 1e-6).floor();
         let last = (high / step - 1e-6).ceil();
-        Self { low: first * step, high: last * step, ticks: ticks(first, last, step) }
+        let (start, end) = (first + 1.0 - low / step, high / step - (last - 1.0));
+        let (first, low) = if start < LITTLE { (first + 1.0, low) } else { (first, first * step) };
+        let (last, high) = if end < LITTLE { (last - 1.0, high) } else { (last, last * step) };
+        Self { low, high, ticks: ticks(first, last, step) }
     }
 
     /// An axis of exactly `low..=high`, with the ticks within.
@@ -97,7 +104,8 @@ mod tests {
         for (low, high, expected) in [
             (0.0, 1.0, vec!["0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
             (0.0, 7.3, vec!["0", "2", "4", "6", "8"]),
-            (-0.12, 0.31, vec!["−0.2", "−0.1", "0", "0.1", "0.2", "0.3", "0.4"]),
+            (-0.12, 0.33, vec!["−0.2", "−0.1", "0", "0.1", "0.2", "0.3", "0.4"]),
+            (-0.01, 0.31, vec!["0", "0.1", "0.2", "0.3"]),
             (0.0, 3e6, vec!["0", "1e6", "2e6", "3e6"]),
             (0.0, 4.2e-6, vec!["0", "1e−6", "2e−6", "3e−6", "4e−6", "5e−6"]),
             (0.0, 2.4e-4, vec!["0", "5e−5", "1e−4", "1.5e−4", "2e−4", "2.5e−4"]),

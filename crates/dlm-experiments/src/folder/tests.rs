@@ -1,6 +1,6 @@
 //! What holds a results folder together: resume, staleness, and somebody else's files.
 
-use std::fs;
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde::Serialize;
 use serde_json::json;
@@ -172,13 +172,19 @@ fn wall_times_of_runs_that_were_cut_off_add_up() {
     fs::write(&progress, recorded.to_string()).unwrap();
 
     let mut again = open(folder.path(), &json!(1));
+    again.took("a", Duration::from_secs(2));
     again.finish_unit(&[]).unwrap();
+    // Of a unit that is cut off.
+    again.took("a", Duration::from_secs(64));
     drop(again);
-    let last = open(folder.path(), &json!(1));
+    let mut last = open(folder.path(), &json!(1));
+    last.took("a", Duration::from_secs(3));
+    last.finish_unit(&[]).unwrap();
     let manifest = Manifest { wall_seconds: 20.0, ..Manifest::for_test(json!(1)) };
     last.finish(manifest, &[]).unwrap();
     let manifest = Manifest::read_if_whole(&folder.path().join("manifest.json")).unwrap();
     assert!((120.0..130.0).contains(&manifest.wall_seconds), "{}", manifest.wall_seconds);
+    assert_eq!(manifest.seconds_of, BTreeMap::from([("a".to_string(), 5.0)]));
 }
 
 #[test]

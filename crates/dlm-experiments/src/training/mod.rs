@@ -12,7 +12,7 @@ use std::{
 
 use dlm_rng::Key;
 use dlm_runtime::{Trainee, training_ceiling};
-use dlm_train::{DataFile, Recipe, Texts, Training};
+use dlm_train::{DataFile, Recipe, Standing, Texts, Training};
 use serde_json::json;
 
 use crate::{ComputeArguments, Error, loading, manifest::Manifest};
@@ -26,6 +26,8 @@ pub struct TrainingRun {
     pub model: String,
     /// An adapter of the same recipe to go on from, in place of fresh updates.
     pub start: Option<PathBuf>,
+    /// Whether to go on with the recipe where that adapter's training stands.
+    pub onward: bool,
     /// The recipe, in TOML.
     pub recipe: PathBuf,
     /// The texts.
@@ -48,8 +50,9 @@ pub fn train(run: &TrainingRun, out: &Path, say: &mut dyn FnMut(&str)) -> Result
     let (began, started) = (Manifest::now(), Instant::now());
     let recipe = read_recipe(&run.recipe)?;
     dlm_runtime::set_threads(run.compute.threads);
-    let source = loading::find(&run.model, run.start.as_deref())?;
+    let mut source = loading::find(&run.model, run.start.as_deref())?;
     let files = source.files()?;
+    source.id = recipe.base.clone().unwrap_or(source.id);
     let (device, dtype) = (run.compute.device, run.compute.dtype);
     let plan = recipe.objective.plan(&recipe);
     let key = Key::new(recipe.seed);
@@ -78,15 +81,25 @@ pub fn train(run: &TrainingRun, out: &Path, say: &mut dyn FnMut(&str)) -> Result
         "model": files,
         "device": trainee.device_name(),
         "dtype": trainee.dtype_name(),
-        // Whoever runs out of memory may compute a step in more parts and go on.
-        "recipe": Recipe { accumulate: 1, ..recipe.clone() },
+        // Whoever runs out of memory may compute a step in more parts and go on, and a name
+        // changes nothing.
+        "recipe": Recipe { accumulate: 1, base: None, ..recipe.clone() },
         "texts": texts.sha256,
         "shares": shares,
     });
     let ceiling = training_ceiling(&trainee, recipe.layout.step_tokens, 0.5)?;
     let folder = out.to_path_buf();
-    let training =
-        Training { recipe: &recipe, texts: &texts, end, inputs, folder, force: run.force };
+    let from = run.start.as_ref().filter(|_| run.onward);
+    let standing = from.map(|adapter| Standing::read(adapter)).transpose()?;
+    let training = Training {
+        recipe: &recipe,
+        texts: &texts,
+        end,
+        inputs,
+        folder,
+        force: run.force,
+        standing,
+    };
     let mut progress = Progress::new(&recipe, &trainee, ceiling.gflops, say);
     let limit = run.time.unwrap_or(Duration::MAX);
     let go_on = &mut |_| started.elapsed() < limit;

@@ -88,6 +88,7 @@ fn texts_are_refused_by_line_and_field() {
         (GOOD.to_string(), "--steps 4", ["--steps", "leave --steps out"]),
         (GOOD.to_string(), "--order random", ["--order", "token by token"]),
         (GOOD.to_string(), "--temperature -1", ["temperature of -1", "0 or above"]),
+        (GOOD.to_string(), "--probe /dev/null", ["/dev/null", "prompt"]),
     ];
     check(&[base.path()], cases);
 }

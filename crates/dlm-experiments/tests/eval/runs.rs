@@ -5,8 +5,9 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    Evaluation,
+    Evaluation, Measure, dlm,
     models::{fixture, random},
+    rows,
 };
 
 const FLAGS: &str = "--samples 3 --gen-length 8 --temperature 1 --bound-samples 2 --seed 1";
@@ -43,6 +44,51 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["inputs"]["family"], "masked");
     assert_eq!((&manifest["prompts"]["count"], &manifest["seed"]), (&json!(5), &json!(1)));
+}
+
+#[test]
+fn the_probe_is_that_of_dlm_probe_near_and_far() {
+    #[derive(serde::Deserialize)]
+    struct Position {
+        prompt: usize,
+        position: usize,
+        top1_prob: f64,
+        entropy: f64,
+    }
+    let (evaluation, base, adapter) = (texts(), random(), fixture("llama-tiny-adapter"));
+    let model = [base.path(), adapter.as_path()];
+    let prompts = evaluation.data.with_file_name("prompts.jsonl");
+    let list: String =
+        (0..11).map(|n| format!("{}\n", json!({"prompt": format!("why {n}")}))).collect();
+    fs::write(&prompts, list).unwrap();
+    evaluation.run(&model, &format!("{FLAGS} --probe {}", prompts.display()));
+    let out = evaluation.data.with_file_name("probe");
+    let mut probe = dlm("probe", &model);
+    assert!(
+        probe.arg("--prompts").arg(&prompts).arg("--out").arg(&out).status().unwrap().success()
+    );
+    let positions: Vec<Position> = rows(&out.join("position.csv"));
+    assert_eq!(positions.iter().map(|row| row.prompt).max(), Some(10));
+    let measures = evaluation.measures();
+    for (window, places) in [("1 to 8", 0..8), ("97 to 128", 96..128)] {
+        let mean = |of: fn(&Position) -> f64| {
+            let here = positions.iter().filter(|row| places.contains(&row.position)).map(of);
+            here.clone().sum::<f64>() / here.count() as f64
+        };
+        let found = |what: &str| &measures[&format!("probe's {what} at masks {window}")];
+        let close = |found: &Measure, mean: f64| {
+            assert_eq!(found.n, 11);
+            assert!((found.value.unwrap() - mean).abs() < 1e-5, "{found:?} {mean}");
+        };
+        close(found("best token's probability"), mean(|row| row.top1_prob));
+        close(found("entropy"), mean(|row| row.entropy));
+    }
+    // The rest is what it is without a probe.
+    let without = texts();
+    without.run(&model, FLAGS);
+    let others = evaluation.rows().into_iter().filter(|row| !row.measure.starts_with("probe"));
+    assert_eq!(others.collect::<Vec<_>>(), without.rows());
+    assert_eq!(evaluation.samples(), without.samples());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use dlm_continuous::schedule::NoiseSchedule;
 use dlm_core::{Ask, Candidate, Latent, Levels, MaskPredictor, Query};
 use dlm_rng::{Key, Purpose};
 use dlm_runtime::{Frame, LoadOptions, Model, NoisyQuery, Source, TensorLatent, Trainee};
-use dlm_train::{Error, Event, Objective, Recipe, StepRow, Texts, Trained, Training};
+use dlm_train::{Error, Event, Objective, Recipe, Standing, StepRow, Texts, Trained, Training};
 use serde_json::json;
 
 fn train(
@@ -17,15 +17,29 @@ fn train(
     steps: u64,
     rows: &mut Vec<StepRow>,
 ) -> Result<Trained, Error> {
+    go_on(recipe, texts, folder, steps, rows, None)
+}
+
+/// The same, from where the training of `adapter` stands.
+fn go_on(
+    recipe: &Recipe,
+    texts: &Texts,
+    folder: &Path,
+    steps: u64,
+    rows: &mut Vec<StepRow>,
+    adapter: Option<&Path>,
+) -> Result<Trained, Error> {
+    let standing = adapter.map(Standing::read).transpose()?;
     let folder = folder.to_path_buf();
     let inputs = json!({ "recipe": recipe, "texts": texts.sha256 });
-    let training = Training { recipe, texts, end: 2, inputs, folder, force: false };
+    let training = Training { recipe, texts, end: 2, inputs, folder, force: false, standing };
     let mut left = steps;
-    let go_on = &mut |_| {
+    let more = &mut |_| {
         left = left.wrapping_sub(1);
         left != u64::MAX
     };
-    training.run(&mut trainee(recipe), go_on, &mut |event| {
+    let mut trainee = support::trainee_from(recipe, adapter.map(Path::to_path_buf))?;
+    training.run(&mut trainee, more, &mut |event| {
         if let Event::Step { row, .. } = event {
             rows.push(**row);
         }
@@ -231,6 +245,62 @@ fn a_training_goes_on_from_an_adapter() {
         assert!(moved.max().double_value(&[]) <= 0.0, "{objective}");
         assert!(begun.parameters().requires_grad());
     }
+}
+
+#[test]
+fn a_training_goes_on_where_its_adapter_stands() {
+    let (recipe, texts) = (recipe(MASKED, 12), texts(9, 4));
+    let [first, whole, pieces, other] = [(); 4].map(|()| tempfile::tempdir().unwrap());
+    let mut uninterrupted = Vec::new();
+    train(&recipe, &texts, whole.path(), 99, &mut uninterrupted).unwrap();
+    train(&recipe, &texts, first.path(), 5, &mut Vec::new()).unwrap();
+    let adapter = first.path().join("adapter");
+    fs::remove_dir_all(whole.path()).unwrap();
+    let mut rows = Vec::new();
+    let trained = go_on(&recipe, &texts, whole.path(), 99, &mut rows, Some(&adapter)).unwrap();
+    assert!(trained.whole && trained.steps == 12);
+    for (row, expected) in rows.iter().zip(&uninterrupted[5..]) {
+        // The same texts in the same order, and the same rate but for the warm-up.
+        assert_eq!((row.step, row.tokens), (expected.step, expected.tokens));
+        assert_eq!(row.rate, recipe.optimiser.rate_at(row.step, 12, row.step - 5));
+    }
+    assert_eq!(rows.len(), 7);
+    let standing = Standing::read(&whole.path().join("adapter")).unwrap();
+    assert_eq!(
+        (standing.steps, standing.tokens, &standing.begun[..]),
+        (12, trained.tokens, &[0, 5][..])
+    );
+    // What the optimiser remembers is counted from there after a stop, too.
+    for steps in [2, 99] {
+        go_on(&recipe, &texts, pieces.path(), steps, &mut Vec::new(), Some(&adapter)).unwrap();
+    }
+    assert_eq!(files(whole.path()), files(pieces.path()));
+    // Other texts are read from their beginning.
+    let texts = Texts { sha256: "other".to_string(), ..texts };
+    let mut rows = Vec::new();
+    go_on(&recipe, &texts, other.path(), 1, &mut rows, Some(&adapter)).unwrap();
+    let tokens = |rows: &[StepRow], step: usize| rows[step].tokens - rows[step - 1].tokens;
+    assert_eq!(rows[0].tokens - uninterrupted[4].tokens, uninterrupted[0].tokens);
+    assert_ne!(tokens(&uninterrupted, 5), uninterrupted[0].tokens);
+}
+
+#[test]
+fn an_adapter_without_a_standing_cannot_be_gone_on_with() {
+    let (recipe, texts) = (recipe(MASKED, 2), texts(9, 4));
+    let folder = tempfile::tempdir().unwrap();
+    train(&recipe, &texts, folder.path(), 99, &mut Vec::new()).unwrap();
+    let adapter = folder.path().join("adapter");
+    let path = adapter.join("standing.json");
+    let told = fs::read_to_string(&path).unwrap();
+    fs::write(&path, told.replace("\"begun\": [\n    0\n  ]", "\"begun\": [3]")).unwrap();
+    let refused = |adapter: &Path| Standing::read(adapter).unwrap_err().to_string();
+    assert!(
+        refused(&adapter).contains("standing.json: JSON: begun should"),
+        "{}",
+        refused(&adapter)
+    );
+    fs::remove_file(&path).unwrap();
+    assert!(refused(&adapter).contains("standing.json"), "{}", refused(&adapter));
 }
 
 #[test]
