@@ -7,7 +7,7 @@ use std::{
 
 use dlm_rng::Key;
 use dlm_runtime::{DtypeChoice, LoadOptions, Model, Source};
-use dlm_stats::Bootstrap;
+use dlm_stats::{Bootstrap, Method};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -64,12 +64,13 @@ impl Stage {
         self.spec.settings(self.scale)
     }
 
-    /// How intervals are resampled.
+    /// How intervals are resampled: prompts are few.
     pub(crate) fn bootstrap(&self) -> Bootstrap {
         let sizes = self.spec.sizes(self.scale);
         let resamples =
             sizes.map_or(Bootstrap::default().resamples, |sizes: &Sizes| sizes.resamples);
-        Bootstrap { resamples, seed: self.spec.seed, ..Bootstrap::default() }
+        let method = Method::Expanded;
+        Bootstrap { resamples, seed: self.spec.seed, method, ..Bootstrap::default() }
     }
 
     /// Where the experiment's randomness starts.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bca::corrected_levels;
+use crate::distribution::{normal_below, student_critical};
 use crate::{Error, Estimate, Table, check};
 
 /// How an interval follows from the statistic's values on the resamples.
@@ -16,6 +17,17 @@ pub enum Method {
     /// Source: Efron, *Bootstrap methods: another look at the jackknife* (1979).
     #[default]
     Percentile,
+    /// Their quantiles at the wider levels `Φ(±√(n/(n − 1))·t)`, `n` being the units and `t`
+    /// what Student's t with `n − 1` degrees of freedom exceeds with the chance
+    /// (1 − level)/2.
+    ///
+    /// Resamples spread by `√((n − 1)/n)` too little, and percentiles take this spread for
+    /// known. So a percentile interval of a mean of 20 normal units covers about 93 % instead
+    /// of 95 %, and of 8 units 89 %; this one is as wide as Student's there, and differs from
+    /// the other by less than a hundredth at 400 units.
+    ///
+    /// Source: Hesterberg, *What teachers should know about the bootstrap* (2015).
+    Expanded,
     /// Their quantiles at levels corrected for bias and for a spread that grows
     /// with the value ("bias-corrected and accelerated").
     ///
@@ -168,7 +180,7 @@ impl Bootstrap {
             chosen.extend((0..units).map(|_| stream.below(units as u64) as usize));
         });
         let left_out = match self.method {
-            Method::Percentile => Vec::new(),
+            Method::Percentile | Method::Expanded => Vec::new(),
             Method::Bca => (0..units)
                 .into_par_iter()
                 .map(|left_out| {
@@ -219,6 +231,11 @@ impl Bootstrap {
         let tail = (1.0 - self.level) / 2.0;
         let (low, high) = match self.method {
             Method::Percentile => (tail, 1.0 - tail),
+            Method::Expanded => {
+                let others = units as f64 - 1.0;
+                let wider = student_critical(self.level, others) * (units as f64 / others).sqrt();
+                (normal_below(-wider), normal_below(wider))
+            }
             Method::Bca => corrected_levels(tail, value, &resampled, left_out)?,
         };
         // The rank of a quantile among B values is (B + 1)p, so that each of the

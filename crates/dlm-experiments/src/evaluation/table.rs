@@ -1,7 +1,7 @@
 //! From rows to measures with intervals, and their table.
 
 use dlm_runtime::Model;
-use dlm_stats::Bootstrap;
+use dlm_stats::{Bootstrap, Method};
 use serde::Serialize;
 
 use super::rows::{Author, TextRow, WrittenRow};
@@ -155,7 +155,8 @@ fn measured(name: &str, unit: &str, parts: &[Part], read: fn(f64) -> f64) -> Mea
         read(sum / weight)
     };
     let all: Vec<usize> = (0..parts.len()).collect();
-    let interval = Bootstrap::default().statistic(parts.len(), value).ok();
+    let bootstrap = Bootstrap { method: Method::Expanded, ..Bootstrap::default() };
+    let interval = bootstrap.statistic(parts.len(), value).ok();
     Measured {
         measure: name.to_string(),
         value: Some(value(&all)).filter(|value| !value.is_nan()),

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Prompts that are answered together, and are one unit of a run.
-const BLOCK: usize = 4;
+const BLOCK: usize = 10;
 
 /// What is said of an answer: a row of samples.csv.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
