@@ -1,5 +1,7 @@
 //! Trains the default model's adapters: `cargo xtask train`.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -59,23 +61,38 @@ pub(crate) fn run(workspace: &Workspace, dlm: &Path, wish: &Wish<'_>) -> Steps {
             command.args(["train", "--recipe", &family.recipe(wish.scale)]);
             command.arg("--model").arg(default_model(workspace));
             command.arg("--data").args(answers.files());
+            let folder = wish.out.join(wish.scale.name()).join(family.name());
             if wish.onward {
                 let shipped = workspace.root.join("data/models").join(family.name());
+                if let Err(error) = carry_curves(&shipped, &folder) {
+                    return Outcome::Failed(format!("{}: {error}", folder.display()));
+                }
                 command.arg("--start").arg(shipped).arg("--onward");
             }
             if let Some(minutes) = wish.minutes {
                 command.args(["--minutes", &minutes.to_string()]);
             }
-            command.arg("--out").arg(wish.out.join(wish.scale.name()).join(family.name()));
+            command.arg("--out").arg(folder);
             program(&mut command)
         });
     }
     steps
 }
 
+/// Copies the losses so far to where a training that begins to go on adds to them.
+fn carry_curves(shipped: &Path, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for name in ["curve.csv", "validation.csv"] {
+        let (from, to) = (shipped.join(name), folder.join(name));
+        if from.exists() && !to.exists() {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -90,7 +107,7 @@ mod tests {
         fs::set_permissions(&dlm, fs::Permissions::from_mode(0o755)).unwrap();
         let workspace = Workspace { root: root.path().to_path_buf() };
         let families = &[Family::Masked, Family::Gaussian];
-        let out = "out".into();
+        let out = root.path().join("out");
         let wish =
             Wish { families, scale: Scale::Full, minutes, onward: true, distill: false, out };
         let steps = run(&workspace, &dlm, &wish);
@@ -114,9 +131,22 @@ mod tests {
             assert!(call.contains("distilled-1.jsonl "), "{call}");
             let start = format!("data/models/{family} --onward --minutes 9.5");
             assert!(call.contains("distilled-2.jsonl --start ") && call.contains(&start), "{call}");
-            assert!(call.ends_with(&format!("--out out/full/{family}")), "{call}");
+            assert!(call.ends_with(&format!("/out/full/{family}")), "{call}");
         }
         assert_eq!(trainings.len(), 2);
+    }
+
+    #[test]
+    fn losses_so_far_are_carried_on_once() {
+        let [shipped, folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let (from, to) = (shipped.path().join("curve.csv"), folder.path().join("a/curve.csv"));
+        fs::write(&from, "so far").unwrap();
+        carry_curves(shipped.path(), &folder.path().join("a")).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "so far");
+        fs::write(&to, "and further").unwrap();
+        carry_curves(shipped.path(), &folder.path().join("a")).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "and further");
+        assert!(!folder.path().join("a/validation.csv").exists());
     }
 
     #[test]

@@ -23,24 +23,18 @@ pub struct Standing {
     pub tokens: u64,
     /// The steps at which the optimiser began without memory: 0, and each at which the
     /// training went on from an adapter.
-    #[serde(default = "zero")]
     pub begun: Vec<u64>,
     /// SHA-256 of the texts that `place` is a place of.
-    #[serde(default)]
     pub(crate) texts: String,
     /// Where the order of texts stands.
     pub(crate) place: Place,
-}
-
-fn zero() -> Vec<u64> {
-    vec![0]
 }
 
 impl Standing {
     /// Before the first step on texts of this SHA-256.
     pub(crate) fn new(texts: &str) -> Self {
         let (place, texts) = (Place::default(), texts.to_string());
-        Self { steps: 0, tokens: 0, begun: zero(), texts, place }
+        Self { steps: 0, tokens: 0, begun: vec![0], texts, place }
     }
 
     /// What the adapter in `folder` tells.
