@@ -44,7 +44,14 @@ impl Standing {
     /// Where it tells nothing, or something else.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
-        let bytes = fs::read(&path).map_err(Error::read(&path))?;
+        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                let problem = "is not there, so nothing says where this adapter's training stands: \
+                               leave --onward out to begin with the recipe's first step";
+                Error::malformed(&path, "file".to_string(), problem)
+            }
+            _ => Error::read(&path)(error),
+        })?;
         let malformed = |problem: String| Error::malformed(&path, "JSON".to_string(), problem);
         let standing: Self =
             serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;

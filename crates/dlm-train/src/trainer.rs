@@ -132,7 +132,7 @@ impl Training<'_> {
             self.keep(trainee, &momentum, &state, &mut kept, watch)?;
         }
         let Standing { steps: made, tokens, .. } = state.standing;
-        Ok(Trained { steps: made, tokens, whole: made == steps })
+        Ok(Trained { steps: made, tokens, whole: steps <= made })
     }
 
     /// The state to start from.

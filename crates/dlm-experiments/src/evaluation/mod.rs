@@ -124,8 +124,8 @@ pub fn evaluate(
     }
     let probed = prompts.as_ref().map(|prompts| Probed::new(model, prompts)).transpose()?;
     let record = ModelRecord::of(model)?;
-    let mut inputs = inputs(run, family, &record, judge.as_deref(), &texts, writer.as_ref())?;
-    inputs["probe"] = json!(prompts.as_ref().map(|prompts| &prompts.sha256));
+    let (judging, writing, probing) = (judge.as_deref(), writer.as_ref(), prompts.as_ref());
+    let inputs = inputs(run, family, &record, judging, &texts, writing, probing)?;
     let mut folder = match Folder::open(out, &inputs, run.force)? {
         Opened::UpToDate(_) => {
             let path = out.join(TABLE);
@@ -271,6 +271,7 @@ fn inputs(
     judge: Option<&Model>,
     texts: &Texts,
     writer: Option<&Writer>,
+    probe: Option<&Prompts>,
 ) -> Result<Value, Error> {
     let judge = judge.filter(|_| writer.is_some()).map(|judge| judge.source().files());
     Ok(json!({
@@ -289,5 +290,6 @@ fn inputs(
         "samples": writer.map(Writer::len),
         "gen_length": writer.map(|_| run.writing.gen_length),
         "sampler": writer.map(Writer::inputs),
+        "probe": probe.map(|prompts| &prompts.sha256),
     }))
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use dlm_probe::{PositionRow, Probe, Subject};
+use dlm_probe::{Lexicon, PositionRow, Probe, Subject};
 use dlm_runtime::Model;
 
 use super::rows::TextRow;
@@ -23,13 +23,15 @@ const FAR: Range<usize> = 96..MASKS;
 /// The prompts of a probe, each with [`MASKS`] masks behind it.
 pub(super) struct Probed {
     subjects: Vec<Subject>,
+    lexicon: Option<Lexicon>,
 }
 
 impl Probed {
     /// The prompts as `model` reads them.
     pub(super) fn new(model: &Model, prompts: &Prompts) -> Result<Self, Error> {
         let run = ProbeRun { prompts, masks: MASKS, top_k: 1, mixture: false };
-        Ok(Self { subjects: probing::subjects(model, run)? })
+        let (subjects, lexicon) = (probing::subjects(model, run)?, reference_text::lexicon(model)?);
+        Ok(Self { subjects, lexicon })
     }
 
     /// How many prompts there are.
@@ -43,8 +45,7 @@ impl Probed {
         model: &mut Model,
         places: Range<usize>,
     ) -> Result<Vec<TextRow>, Error> {
-        let lexicon = reference_text::lexicon(model)?;
-        let probe = Probe { top_k: 1, lexicon: lexicon.as_ref(), mixture: false };
+        let probe = Probe { top_k: 1, lexicon: self.lexicon.as_ref(), mixture: false };
         let reading = probe.run(model, &self.subjects[places])?;
         Ok(reading.positions.chunk_by(|a, b| a.prompt == b.prompt).flat_map(of_prompt).collect())
     }
