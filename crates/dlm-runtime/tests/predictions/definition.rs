@@ -10,8 +10,9 @@ use crate::questions::{dense, listed};
 pub(crate) const FIXTURES: [&str; 4] =
     ["llada-tiny", "dream-tiny", "bert-tiny", "llama-tiny+llama-tiny-adapter"];
 
-/// Rounding of f32 in a logarithm of up to −30, or in a sum over the vocabulary.
-pub(crate) const LOGARITHM: f32 = 2e-5;
+/// Rounding of f32 in a logarithm of up to −30, or in a sum over the vocabulary. How many
+/// rows a product has decides on some processors how it is summed: 3.5e-5 was seen.
+pub(crate) const LOGARITHM: f32 = 1e-4;
 
 /// Rounding of f32 in a probability.
 pub(crate) const PROBABILITY: f32 = 5e-6;
