@@ -16,9 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         prompt: vec![first, 21, 22],
         answer: (0..9).map(|k| 30 + (first + 7 * k) % 200).collect(),
         ended: true,
+        source: String::new(),
     };
-    let train = vec![text(40), text(90)];
-    let shares = vec![(train.len(), 1.0)];
+    let (train, shares) = (vec![text(40), text(90)], vec![(2, 1.0)]);
     let texts = Texts { held_out: train.clone(), train, shares, sha256: String::new() };
     for objective in [
         Objective::Masked(MaskedObjective::default()),

@@ -68,17 +68,17 @@ pub enum Error {
     },
     /// A loss or its gradient is no number.
     #[error(
-        "step {step}: the {what} is not finite, on the texts {texts:?} of the training data \
-         counted from 0; the checkpoint of step {kept} stays: look at these texts, or lower \
-         optimiser.rate in a new training"
+        "step {step}: the {what} is not finite, on the texts {}; the checkpoint of step {kept} \
+         stays: look at these texts, or lower optimiser.rate in a new training",
+        texts.join(", ")
     )]
     NotFinite {
         /// The step, from 0.
         step: u64,
         /// The loss or the gradient.
         what: &'static str,
-        /// Which texts were in the batch.
-        texts: Vec<usize>,
+        /// The texts of the batch, `FILE:LINE` each.
+        texts: Vec<String>,
         /// The step of the last checkpoint.
         kept: u64,
     },

@@ -57,7 +57,7 @@ mod tests {
     const LAYOUT: Layout = Layout { length: 32, multiple: 8, step_tokens: 64 };
 
     fn text(prompt: usize, answer: usize, ended: bool) -> Text {
-        Text { prompt: vec![1; prompt], answer: vec![2; answer], ended }
+        Text { prompt: vec![1; prompt], answer: vec![2; answer], ended, source: String::new() }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Text {
     pub answer: Vec<TokenId>,
     /// Whether it ends; else it was cut off.
     pub ended: bool,
+    /// Where it stands, `FILE:LINE`, for whoever has to look at it.
+    pub source: String,
 }
 
 /// A file of texts, and how much of it each epoch reads.
@@ -86,7 +88,8 @@ impl Texts {
                 .filter(|(_, line)| !line.trim_ascii().is_empty())
                 .collect();
             let text = |&(number, line): &(usize, &[u8])| {
-                text(line, codec, vocab, context)
+                let source = format!("{}:{number}", path.display());
+                text(line, source, codec, vocab, context)
                     .map_err(|problem| Error::malformed(path, format!("line {number}"), problem))
             };
             let read = lines.par_iter().map(text).collect::<Result<Vec<_>, Error>>()?;
@@ -127,6 +130,7 @@ impl Texts {
 /// The text of a line, and whether it is held out; an error says what to do.
 fn text(
     line: &[u8],
+    source: String,
     codec: &TextCodec,
     vocab: usize,
     context: usize,
@@ -153,5 +157,5 @@ fn text(
             "prompt: its {length} tokens fill the context of {context}: shorten it"
         ));
     }
-    Ok((Text { prompt, answer, ended: line.ended }, line.held_out))
+    Ok((Text { prompt, answer, ended: line.ended, source }, line.held_out))
 }

@@ -189,7 +189,10 @@ impl Training<'_> {
             let wanted = "longer: no prompt leaves room for an answer";
             return Err(Error::Setting { field: "layout.length", given, wanted });
         }
-        let not_finite = |what| Error::NotFinite { step, what, texts: batch.texts.clone(), kept };
+        let not_finite = |what| {
+            let texts = batch.texts.iter().map(|&text| texts[text].source.clone()).collect();
+            Error::NotFinite { step, what, texts, kept }
+        };
         let (mut loss, mut read) = (0.0, Measured::default());
         let mut gradient: Option<Tensor> = None;
         for part in batch.parts(*accumulate) {

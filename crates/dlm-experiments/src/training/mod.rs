@@ -12,7 +12,7 @@ use std::{
 
 use dlm_rng::Key;
 use dlm_runtime::{Trainee, training_ceiling};
-use dlm_train::{DataFile, Recipe, Standing, Texts, Training};
+use dlm_train::{DataFile, Event, Recipe, Standing, Texts, Training};
 use serde_json::json;
 
 use crate::{ComputeArguments, Error, loading, manifest::Manifest};
@@ -103,9 +103,16 @@ pub fn train(run: &TrainingRun, out: &Path, say: &mut dyn FnMut(&str)) -> Result
     let mut progress = Progress::new(&recipe, &trainee, ceiling.gflops, say);
     let limit = run.time.unwrap_or(Duration::MAX);
     let go_on = &mut |_| started.elapsed() < limit;
-    let trained = training.run(&mut trainee, go_on, &mut |event| progress.tell(event))?;
+    let mut drawn = Ok(());
+    let watch = &mut |event: &Event<'_>| {
+        progress.tell(event);
+        if let Event::Saved(_) = event {
+            drawn = losses::draw(out);
+        }
+    };
+    let trained = training.run(&mut trainee, go_on, watch)?;
     let speed = progress.speed();
-    losses::draw(out)?;
+    drawn?;
     let data = run.data.iter().zip(&texts.shares).map(|(file, &(texts, share))| {
         Ok(DataRecord {
             file: file.path.display().to_string(),

@@ -67,7 +67,8 @@ pub(crate) fn texts(train: u64, held_out: u64) -> Texts {
     let text = |k| {
         let mut stream = Key::new(k).stream();
         let mut tokens = |n| (0..n).map(|_| 20 + stream.below(300) as u32).collect::<Vec<_>>();
-        Text { prompt: tokens(3 + k as usize % 3), answer: tokens(6 + k as usize % 7), ended: true }
+        let (prompt, answer) = (tokens(3 + k as usize % 3), tokens(6 + k as usize % 7));
+        Text { prompt, answer, ended: true, source: format!("made-up:{k}") }
     };
     let train: Vec<Text> = (0..train).map(text).collect();
     Texts {
