@@ -119,10 +119,9 @@ pub(crate) struct CorpusArgs {
 /// Train the default model's adapters.
 ///
 /// Sets up what is missing, unpacks the base's answers of data/answers, and
-/// trains on them: on two cores about four hours and a half for the masked
-/// adapter and five and a half for the Gaussian one. It
-/// may be stopped at any time; the same command goes on from the last
-/// checkpoint. Each adapter lies in OUT/SCALE/FAMILY/adapter in the end.
+/// trains on them: on two cores five to nine hours for each adapter, by the
+/// processor. It may be stopped at any time; the same command goes on from the
+/// last checkpoint. Each adapter lies in OUT/SCALE/FAMILY/adapter in the end.
 #[derive(Args)]
 pub(crate) struct TrainArgs {
     /// Which adapters; both if none is named.

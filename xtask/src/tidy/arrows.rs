@@ -13,15 +13,15 @@ const LINKED: &[&str] = &["dlm-runtime", "dlm-train", "dlm-experiments"];
 /// others.
 const ARROWS: &[(&str, &[&str])] = &[
     ("dlm-rng", &[]),
-    ("dlm-core", &["dlm-rng"]),
+    ("dlm-core", &[]),
     ("dlm-stats", &["dlm-rng"]),
     ("dlm-gguf", &[]),
-    ("dlm-probe", &["dlm-core", "dlm-rng"]),
+    ("dlm-probe", &["dlm-core"]),
     ("dlm-continuous", &["dlm-core", "dlm-rng"]),
     ("dlm-discrete", &["dlm-core", "dlm-rng"]),
     ("dlm-testkit", &["dlm-core", "dlm-rng"]),
     // Neither a sampler nor the probe: they meet in dlm-experiments.
-    ("dlm-runtime", &["dlm-core", "dlm-rng", "dlm-gguf"]),
+    ("dlm-runtime", &["dlm-core", "dlm-rng"]),
     ("dlm-train", &["dlm-continuous", "dlm-core", "dlm-rng", "dlm-runtime"]),
     (
         "dlm-experiments",
@@ -29,7 +29,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dlm-continuous",
             "dlm-core",
             "dlm-discrete",
-            "dlm-gguf",
             "dlm-probe",
             "dlm-rng",
             "dlm-runtime",
@@ -38,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dlm-train",
         ],
     ),
-    ("xtask", &["dlm-gguf", "dlm-stats"]),
+    ("xtask", &["dlm-gguf"]),
 ];
 
 /// Only `BOUND` may name tch, even in tests; exactly `LINKED` name torch-sys.

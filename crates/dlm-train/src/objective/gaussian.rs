@@ -30,7 +30,7 @@ use crate::{
 ///
 /// Times are uniform, so `schedule` decides how much is learned at which noise. With vectors
 /// of length `√d` and `d` in the hundreds, a token is plain at `ln SNR = −2` and lost at
-/// `−9`; a schedule should spend most of its time between.
+/// `−8.5`; a schedule should spend most of its time between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianObjective {
