@@ -275,10 +275,12 @@ fn finding(estimates: &Estimates) -> String {
     if estimates.get("masked_spread").is_some() {
         said.push(format!(
             "Under masks at t = 0.5, what is recovered varies over the positions of a text by {} \
-             of its mean. Much of that is by construction, a visible token being recovered whole: \
-             what hidden tokens alone miss varies by {} of its mean. A hidden token far from \
-             everything visible costs {} nats more than one with a visible neighbour.",
+             of its mean, {} beyond an even loss. Much of that is by construction, a visible token \
+             being recovered whole: what hidden tokens alone miss varies by {} of its mean. From a hidden \
+             token with a visible neighbour to one far from everything visible, nats missing change \
+             by {}.",
             show("masked_spread"),
+            show("masked_spread_excess"),
             show("masked_hidden_spread"),
             show("masked_distance_change"),
         ));
@@ -302,7 +304,7 @@ fn finding(estimates: &Estimates) -> String {
         ));
     }
     said.push(format!(
-        "On the chain, where the network makes no error, distance costs {} nats and the spread at \
+        "On the chain, where the network makes no error, distance changes nats missing by {} and the spread at \
          t = 0.5 is {}.",
         show("oracle_distance_change"),
         show("oracle_spread"),

@@ -40,6 +40,8 @@ struct Settings {
     solvers: Vec<String>,
     /// Share of the positions that get a wrong token.
     injected: f64,
+    /// The time, from 1 of noise to 0 of data, at which vectors get theirs.
+    injected_time: f64,
     /// Positions of an answer.
     gen_length: usize,
     /// Numbers of steps.
@@ -55,6 +57,7 @@ pub(super) struct Refinement {
     steps: Vec<usize>,
     repair_steps: usize,
     injected: f64,
+    injected_time: f64,
     answers: Answers,
     prompts: usize,
 }
@@ -63,7 +66,8 @@ impl Refinement {
     pub(super) fn new(stage: &mut Stage) -> Result<Self, Error> {
         let settings: Settings = stage.settings()?;
         let spec = &stage.spec;
-        let Settings { mut steps, injected, gen_length, repair_steps, .. } = settings;
+        let Settings { mut steps, injected, injected_time, gen_length, repair_steps, .. } =
+            settings;
         steps.sort_unstable();
         steps.dedup();
         if steps.len() < 2 || steps[0] == 0 {
@@ -71,6 +75,10 @@ impl Refinement {
         }
         if !(0.0..=1.0).contains(&injected) {
             return Err(spec.refuse("injected", format!("{injected} is not within 0 and 1")));
+        }
+        if !(0.0 < injected_time && injected_time < 1.0) {
+            let problem = format!("{injected_time} is not between 0 and 1");
+            return Err(spec.refuse("injected_time", problem));
         }
         if repair_steps < 2 {
             return Err(spec.refuse("repair_steps", "is below 2, which has no middle"));
@@ -90,7 +98,16 @@ impl Refinement {
         }
         let prompts = stage.prompts()?.list.len();
         let answers = Answers::new(gen_length);
-        Ok(Self { presets, solvers, steps, repair_steps, injected, answers, prompts })
+        Ok(Self {
+            presets,
+            solvers,
+            steps,
+            repair_steps,
+            injected,
+            injected_time,
+            answers,
+            prompts,
+        })
     }
 
     /// All samplers for which there is a model, at every number of steps.
@@ -139,7 +156,8 @@ impl Refinement {
                         steps: self.repair_steps,
                         ..<_>::default()
                     };
-                    let run = gaussian::repair(&sampler, model, &errors, &canvases, &keys)?;
+                    let time = self.injected_time;
+                    let run = gaussian::repair(&sampler, model, &errors, time, &canvases, &keys)?;
                     rows.extend(errors::rows(prompts.clone(), name, &run));
                 }
                 continue;
@@ -234,6 +252,7 @@ impl super::Experiment for Refinement {
             steps: self.steps.clone(),
             repair_steps: self.repair_steps,
             injected: self.injected,
+            injected_time: self.injected_time,
         };
         let (mut findings, panels) = plan.findings(&rows, &stage.bootstrap());
         let caption = format!(

@@ -170,11 +170,12 @@ fn finding(estimates: &Estimates) -> String {
     let mut said = Vec::new();
     if estimates.get("distance_middle").is_some() {
         said.push(format!(
-            "At t = 0.5 the predicted vector of a Gaussian model lies {} of the way between \
-             neighbouring embeddings from its nearest token, at the last step {}. From step to \
-             step {} of the positions change their nearest token, {} in the second half of the \
-             run.",
+            "In units of the distance between neighbouring embeddings, the predicted vector of a \
+             Gaussian model lies {} from its nearest token at t = 0.5, {} when a quarter of the \
+             steps is left, and {} at the last. From step to step {} of the positions change their \
+             nearest token; in the last quarter of the steps a position does so {} times.",
             show("distance_middle"),
+            show("distance_late"),
             show("distance_end"),
             show("flips_per_step"),
             show("flips_late"),

@@ -231,9 +231,8 @@ impl<'a> Seen<'a> {
         let kept = rest.map(|preset| format!("{preset} {}", show(&format!("kept_share_{preset}"))));
         let judged = match estimates.get("later_nats_change") {
             Some(_) => format!(
-                "To the judge the others cost {} nats a token more, of which the wrong word alone \
-                 accounts for {}; with the right word put back, what it did to the others still \
-                 costs {}. ",
+                "What the others cost the judge changes by {} nats a token, by {} with the wrong word \
+                 alone; with the right word put back, what it did to the others changes it by {}. ",
                 show("later_nats_change"),
                 show("spliced_nats_change"),
                 show("restored_nats_change"),
@@ -250,11 +249,11 @@ impl<'a> Seen<'a> {
             ),
         };
         format!(
-            "With {ruled}, a wrong early word changes {} of the other tokens. {judged}To the masked \
-             model itself they cost {} nats a token more with the wrong word in sight and {} with \
-             the right one put back, where those within {} positions cost {} nats more than those \
-             farther away. To the n-gram judge the text with the right word put back costs {} nats \
-             a byte more.{others}",
+            "With {ruled}, a wrong early word changes {} of the other tokens. {judged}What they cost \
+             the masked model itself changes by {} nats a token with the wrong word in sight and \
+             by {} with the right one put back, for those within {} positions by {} nats beyond \
+             those farther away. To the n-gram judge the text with the right word put back changes \
+             by {} nats a byte.{others}",
             show("drag"),
             show("own_nats_change"),
             show("restored_own_change"),

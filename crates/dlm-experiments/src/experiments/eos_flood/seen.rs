@@ -231,7 +231,7 @@ impl Seen<'_> {
              on end-of-sequence, the first quarter {}. Decoded in one block, the answer fills {} \
              of the canvas ({} tokens, against {} on {shortest} masks) and {} of the positions lie \
              behind the end; {} of the work is spent there or after the text was settled. The last \
-             quarter is committed earlier than the first by {} of the steps.",
+             quarter is ahead of the first by {} of the steps (below 0: behind).",
             show("far_eos_mass"),
             show("near_eos_mass"),
             show("length_share"),

@@ -97,7 +97,7 @@ fn what_cells_say_decides_the_claim() {
 
     // An interval across its bound, and a number that is missing, leave the count open.
     let open = numbers(|cell| match (cell.family, cell.property) {
-        (Family::Masked, Property::D1) => Some(estimate(0.6, 0.2)),
+        (Family::Masked, Property::D1) => Some(estimate(0.12, 0.05)),
         (Family::Gaussian, Property::D3) => None,
         _ => right(cell),
     });
@@ -120,8 +120,8 @@ fn smooth_corruption_is_read_where_half_is_lost() {
         let is = |cell: &&Cell| (cell.family, cell.property) == (family, Property::D1);
         cells.iter().find(is).and_then(|cell| cell.estimate.as_deref())
     };
-    assert_eq!(named(Family::Gaussian), Some("gaussian_spread"));
-    assert_eq!(named(Family::Masked), Some("masked_spread_half"));
+    assert_eq!(named(Family::Gaussian), Some("gaussian_spread_excess"));
+    assert_eq!(named(Family::Masked), Some("masked_spread_half_excess"));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn the_table_has_a_note_behind_every_cell() {
     assert!(table.rows[0][4].starts_with("0.000 [-0.001, 0.001]; satisfied; paper: lacks"));
     assert!(found.finding.contains("common knowledge"));
     let note = &table.cell_notes[0].text;
-    assert!(note.contains("below 0.5") && note.contains("information-decay"), "{note}");
+    assert!(note.contains("below 0.1") && note.contains("information-decay"), "{note}");
 }
 
 #[test]

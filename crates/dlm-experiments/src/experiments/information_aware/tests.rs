@@ -62,9 +62,30 @@ fn found(masks: &[MaskRow], answers: &[AnswerRow], words: &[WordRow]) -> Estimat
     estimates(masks, answers, words, STEPS, 1e-4, &bootstrap)
 }
 
+/// Pairs of answers, the aware one of which costs `change` nats more.
+fn answers(change: f32) -> Vec<AnswerRow> {
+    let row = |text, order, nats| AnswerRow {
+        text,
+        order,
+        nats: Some(nats),
+        ngram: Some(nats / 4.0),
+        entropy: Some(2.0),
+        answer: "so".to_string(),
+    };
+    let pair = |text: usize| {
+        let nats = 4.0 + 0.1 * text as f32;
+        [row(text, Order::Uniform, nats), row(text, Order::Aware, nats + change)]
+    };
+    (0..6).flat_map(pair).collect()
+}
+
 fn verdict(masks: &[MaskRow], words: &[WordRow]) -> Verdict {
+    verdict_with(masks, &answers(0.0), words)
+}
+
+fn verdict_with(masks: &[MaskRow], answers: &[AnswerRow], words: &[WordRow]) -> Verdict {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/information-aware.toml");
-    let findings = Findings { estimates: found(masks, &[], words), ..Findings::default() };
+    let findings = Findings { estimates: found(masks, answers, words), ..Findings::default() };
     Summary::new(&Spec::read(Path::new(path)).unwrap(), &findings, String::new()).verdict
 }
 
@@ -132,6 +153,10 @@ fn rows_decide_all_three_verdicts() {
     // Equally many impossible neighbours are no more.
     assert_eq!(verdict(&masks(0.4), &equal()), Verdict::Supported);
     assert_eq!(verdict(&[], &words(3, 1)), Verdict::Undecided);
+    // Where text gets worse the second half of the claim fails; without judges it is open.
+    let with = |answers: &[AnswerRow]| verdict_with(&masks(0.4), answers, &words(3, 1));
+    assert_eq!(with(&answers(0.3)), Verdict::NotSupported);
+    assert_eq!(with(&[]), Verdict::Undecided);
 }
 
 #[test]

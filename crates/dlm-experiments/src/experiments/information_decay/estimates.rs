@@ -27,6 +27,10 @@ type Statistic = fn(&[&Loss], &[f64]) -> f64;
 
 const SPREAD: &str = "standard deviation over positions of a text of the nats recovered, over \
                       their mean";
+const EXCESS: &str = "spread of what is recovered beyond that of positions which all keep one \
+                      share of their nats";
+const HALF_EXCESS: &str = "the spread where half of the information is lost beyond that of \
+                           positions which all keep one share of their nats";
 const STEP: &str = "largest step of the mean information between levels, over the mean step";
 const JUMP: &str = "share of all that happens to a position that its largest step takes";
 const NATS: &str = "nats missing at a position where all is noise";
@@ -35,8 +39,10 @@ const DISTANCE: &str = "nats that a hidden token far from everything visible cos
                         with a visible neighbour, at the same noise";
 
 /// What is said of texts under masks.
-const MASKED: [(&str, &str, Statistic); 9] = [
+const MASKED: [(&str, &str, Statistic); 11] = [
     ("masked_spread", SPREAD, middle_spread),
+    ("masked_spread_excess", EXCESS, middle_excess),
+    ("masked_spread_half_excess", HALF_EXCESS, half_excess),
     ("masked_spread_half", "the same where half of the information is lost", half_spread),
     ("masked_missing_spread_half", "the same of the nats missing", half_missing_spread),
     ("masked_hidden_spread", "spread at t = 0.5 of what hidden tokens alone miss", hidden_spread),
@@ -48,7 +54,8 @@ const MASKED: [(&str, &str, Statistic); 9] = [
 ];
 
 /// What is said of texts under Gaussian noise.
-const GAUSSIAN: [(&str, &str, Statistic); 6] = [
+const GAUSSIAN: [(&str, &str, Statistic); 7] = [
+    ("gaussian_spread_excess", HALF_EXCESS, half_excess),
     (
         "gaussian_spread",
         "spread of what is recovered where half of the information is lost",
@@ -156,6 +163,20 @@ fn half_time(losses: &[&Loss], times: &[f64]) -> f64 {
 
 fn middle_spread(losses: &[&Loss], times: &[f64]) -> f64 {
     at_time(times, &by_level(losses, |level| level.spread), 0.5)
+}
+
+/// The spread without noise: that of what positions are worth, and so also of any one share of
+/// it, kept by all alike.
+fn even_spread(losses: &[&Loss]) -> f64 {
+    by_level(losses, |level| level.spread).first().copied().unwrap_or(f64::NAN)
+}
+
+fn middle_excess(losses: &[&Loss], times: &[f64]) -> f64 {
+    middle_spread(losses, times) - even_spread(losses)
+}
+
+fn half_excess(losses: &[&Loss], times: &[f64]) -> f64 {
+    half_spread(losses, times) - even_spread(losses)
 }
 
 fn half_spread(losses: &[&Loss], times: &[f64]) -> f64 {

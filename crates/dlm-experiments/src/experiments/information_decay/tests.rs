@@ -83,6 +83,10 @@ fn estimates_are_those_computed_by_hand() {
     for (name, expected) in [
         ("masked_spread", spread),
         ("masked_spread_half", spread),
+        // All positions are worth the same, so an even loss has no spread.
+        ("masked_spread_excess", spread),
+        ("masked_spread_half_excess", spread),
+        ("gaussian_spread_excess", 0.0),
         ("masked_half_time", 0.5),
         ("gaussian_spread", 0.0),
         ("spread_difference", spread),
@@ -96,6 +100,25 @@ fn estimates_are_those_computed_by_hand() {
     }
     // 1 nat times the mean scale of the texts, 1.025.
     assert!((value("masked_distance_change") - 1.025).abs() < 1e-6);
+}
+
+/// Positions that are worth unlike much and all keep half of it are uneven, but not by the
+/// corruption.
+#[test]
+fn an_even_loss_has_no_excess() {
+    let mut rows = Vec::new();
+    for text in 0..3 {
+        for position in 0..8 {
+            let worth = 1.0 + position as f32 * (1.0 + text as f32);
+            for (t, nats) in [(0.5, 0.5 * worth), (1.0, worth)] {
+                let family = Family::Gaussian;
+                rows.push(TextRow { text, family, t, position, distance: None, nats });
+            }
+        }
+    }
+    let found = found(&rows, 2.0);
+    assert!(0.3 < found.get("gaussian_spread").unwrap().value);
+    assert!(found.get("gaussian_spread_excess").unwrap().value.abs() < 1e-6);
 }
 
 #[test]

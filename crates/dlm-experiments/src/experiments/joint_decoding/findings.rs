@@ -336,8 +336,8 @@ fn finding(estimates: &Estimates, rows: &Rows) -> String {
     let show = |name: &str| with_interval(estimates, name);
     let mut text = format!(
         "On a known chain, {} of confidence's transitions are impossible; the rules' mean differs by \
-         {}, while they take {} evaluations more. Their transitions are {} nats farther from the \
-         chain.",
+         {}, and in evaluations by {}. The distance of transitions from the chain changes by {} \
+         nats.",
         show("oracle_invalid_confidence"),
         show("oracle_invalid_change"),
         show("oracle_nfe_change"),
@@ -346,7 +346,7 @@ fn finding(estimates: &Estimates, rows: &Rows) -> String {
     if !rows.pairs.is_empty() {
         text += &format!(
             " On the sentences, {} of confidence's pairs are invalid and the rules' mean differs by \
-             {}, with {} evaluations more.",
+             {}, and in evaluations by {}.",
             show("model_invalid_confidence"),
             show("model_invalid_change"),
             show("model_nfe_change"),
@@ -354,8 +354,8 @@ fn finding(estimates: &Estimates, rows: &Rows) -> String {
     }
     if !rows.answers.is_empty() {
         text += &format!(
-            " Their texts cost the causal judge {} nats a token more, with {} nats more entropy and \
-             {} evaluations more.",
+            " What their texts cost the causal judge differs by {} nats a token, entropy by {} nats \
+             and evaluations by {}.",
             show("judge_change"),
             show("entropy_change"),
             show("text_nfe_change"),

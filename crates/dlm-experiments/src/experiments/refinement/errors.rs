@@ -62,8 +62,7 @@ impl Errors<'_> {
         key: Key,
     ) -> Vec<(usize, TokenId)> {
         let key = key.purpose(Purpose::Corrupt);
-        let mut chosen: Vec<(usize, TokenId)> =
-            written.iter().copied().filter(|(_, token)| !self.ends.contains(token)).collect();
+        let mut chosen = self.words_of(written);
         // The position above all others stands for none.
         key.position(length as u64).stream().shuffle(&mut chosen);
         chosen.truncate((self.share * length as f64).round() as usize);
@@ -75,6 +74,28 @@ impl Errors<'_> {
             Some((position, **word))
         };
         chosen.into_iter().filter_map(wrong).collect()
+    }
+
+    /// Those of `written` that end no text. Ends are neither replaced nor compared with what
+    /// was: behind an end stand ends, which every sampler writes again.
+    pub(super) fn words_of(&self, written: &[(usize, TokenId)]) -> Vec<(usize, TokenId)> {
+        written.iter().copied().filter(|(_, token)| !self.ends.contains(token)).collect()
+    }
+
+    /// As many of `written` as are `wrong`, and none of these, drawn by the key: the control.
+    pub(super) fn control(
+        &self,
+        written: &[(usize, TokenId)],
+        wrong: &[(usize, TokenId)],
+        length: usize,
+        key: Key,
+    ) -> Vec<(usize, TokenId)> {
+        let mut chosen = self.words_of(written);
+        chosen.retain(|(position, _)| wrong.iter().all(|(at, _)| at != position));
+        // The second position above all others.
+        key.purpose(Purpose::Corrupt).position(length as u64 + 1).stream().shuffle(&mut chosen);
+        chosen.truncate(wrong.len());
+        chosen
     }
 }
 
@@ -128,6 +149,13 @@ mod tests {
             }
         }
         assert_eq!(errors.put(&written[..1], 12, Key::new(1)).len(), 1, "there are no more");
+        let wrong = [(0, 3), (5, 1)];
+        for seed in 0..50 {
+            let control = errors.control(&written, &wrong, 12, Key::new(seed));
+            assert_eq!(control.len(), 2);
+            let others = [(2, 2), (11, 7)];
+            assert!(control.iter().all(|one| others.contains(one)), "{control:?}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(super) struct Plan {
     pub(super) steps: Vec<usize>,
     pub(super) repair_steps: usize,
     pub(super) injected: f64,
+    pub(super) injected_time: f64,
 }
 
 /// What may become of a token that stood in the middle of a run.
@@ -148,11 +149,11 @@ impl Plan {
         for (suffix, fate, meaning) in [
             ("repair", Fate::Repaired, "share of wrong tokens that are gone at the end"),
             ("returned", Fate::Returned, "share of wrong tokens that what stood there replaced"),
-            ("churn", Fate::Churned, "share of untouched tokens that are gone at the end"),
+            ("churn", Fate::Churned, "share of right tokens that are gone at the end"),
         ] {
             add(suffix, meaning, &fates(repairs, fate));
         }
-        let meaning = "share of wrong tokens that are gone at the end less that of untouched ones, \
+        let meaning = "share of wrong tokens that are gone at the end less that of right ones, \
                        by prompt";
         add("repair_excess", meaning, &excess(repairs));
     }
@@ -233,7 +234,7 @@ impl Plan {
         };
         Table {
             title: "Errors put into the middle of a run".to_string(),
-            note: "A sampler that changes wrong tokens no more often than untouched ones repairs \
+            note: "A sampler that changes wrong tokens no more often than right ones repairs \
                    by chance; the last column is the difference, prompt by prompt."
                 .to_string(),
             columns: [
@@ -241,8 +242,8 @@ impl Plan {
                 "wrong tokens",
                 "gone",
                 "the former token back",
-                "untouched gone",
-                "gone less untouched gone",
+                "right ones gone",
+                "gone less right ones gone",
             ]
             .map(String::from)
             .to_vec(),
@@ -256,17 +257,18 @@ impl Plan {
             "Every sampler answers every prompt at {:?} steps with the same randomness; a gain is \
              the nats that a judge saves between the fewest and the most, paired by prompt and \
              averaged over samplers. Empty answers have no nats and are counted beside. For repair, \
-             a run of {} steps is stopped halfway, {} of all positions get a frequent wrong word \
-             where a token stood, and the run goes on from there; for vectors the wrong word comes \
-             with the noise of that level, and the network's earlier prediction is forgotten. What \
-             is gone of the wrong words counts as repaired only beyond what is gone of the untouched \
-             ones. Intervals resample prompts ({} times).",
-            self.steps, self.repair_steps, self.injected, bootstrap.resamples
+             a run of {} steps is stopped halfway, for vectors at t = {}, {} of all positions get a \
+             frequent wrong word where a token stood, and the run goes on from there; for vectors \
+             the wrong word comes with the noise of that level, as many right ones are made noisy \
+             anew likewise, and the network's earlier prediction is forgotten. What is gone of the \
+             wrong words counts as repaired only beyond what is gone of the right ones. Intervals \
+             resample prompts ({} times).",
+            self.steps, self.repair_steps, self.injected_time, self.injected, bootstrap.resamples
         )
     }
 }
 
-/// Of each sampler and prompt, the share of wrong tokens that are gone less that of untouched
+/// Of each sampler and prompt, the share of wrong tokens that are gone less that of right
 /// ones; none where there is no token of either kind.
 fn excess(repairs: &[RepairRow]) -> Measured {
     let churned = shares(repairs, Fate::Churned);
@@ -310,19 +312,22 @@ fn finding(estimates: &Estimates) -> String {
             || estimates.get(&format!("{family}_ngram_gain")).is_some()
         {
             sentences.push(format!(
-                "The {who} model's texts cost the causal judge {} nats a token less at the most \
-                 steps than at the fewest, and the n-gram judge {} nats a byte less, while their \
-                 entropy changes by {} nats and repetition by {}.",
+                "With the most steps in place of the fewest, the {who} model's texts save the \
+                 causal judge {} nats a token and the n-gram judge {} nats a byte, while their \
+                 entropy changes by {} nats, repetition by {}, length by {} tokens and the share \
+                 of empty answers by {}.",
                 show(format!("{family}_gain")),
                 show(format!("{family}_ngram_gain")),
                 show(format!("{family}_entropy_change")),
                 show(format!("{family}_rep_4_change")),
+                show(format!("{family}_tokens_change")),
+                show(format!("{family}_empty_change")),
             ));
         }
         if estimates.get(&format!("{family}_repair")).is_some() {
             sentences.push(format!(
                 "Of wrong tokens put into its runs {} are gone at the end and {} are what stood \
-                 there before; of untouched tokens {} are gone, so that {} are repaired beyond what \
+                 there before; of right tokens {} are gone, so that {} are repaired beyond what \
                  changes anyhow.",
                 show(format!("{family}_repair")),
                 show(format!("{family}_returned")),

@@ -13,7 +13,9 @@ use crate::{
     generation::{GaussianSampler, frame, noise_schedule},
 };
 
-/// Runs halfway, puts `α·x(v) + σ·z` of wrong tokens `v` at some positions, and runs the rest.
+/// Runs until `time` is left, puts `α·x(v) + σ·z` of wrong tokens `v` at some positions, and
+/// runs the rest. As many other positions get `α·x(v) + σ·z` of what they are taken for, so that
+/// they differ from the wrong ones in nothing but the token.
 ///
 /// The network is not told its earlier prediction in the step after, because that would know
 /// what stood there; multistep solvers start anew as well.
@@ -25,11 +27,14 @@ pub(super) fn repair(
     sampler: &GaussianSampler,
     model: &Model,
     errors: &Errors<'_>,
+    time: f64,
     canvases: &[Canvas],
     keys: &[Key],
 ) -> Result<Vec<Vec<Standing>>, Error> {
     let (levels, schedule) = (sampler.levels(model)?, noise_schedule(model)?);
-    let (length, middle) = (canvases[0].response().len(), sampler.steps / 2);
+    let length = canvases[0].response().len();
+    let done = ((1.0 - time) * sampler.steps as f64).round() as usize;
+    let middle = done.clamp(1, sampler.steps - 1);
     let frames: Vec<Frame<'_>> = canvases.iter().map(frame).collect();
     let guesses: RefCell<Vec<Guess>> = RefCell::default();
     let run = |levels: &[Levels], x, noise: &mut Stepwise| -> Result<TensorLatent, Error> {
@@ -56,11 +61,16 @@ pub(super) fn repair(
     let wrong: Vec<Vec<(usize, TokenId)>> =
         own.iter().zip(keys).map(|(own, key)| errors.put(own, length, *key)).collect();
 
+    let parts = own.iter().zip(&wrong).zip(keys);
+    let control =
+        |((own, wrong), key): ((&Vec<_>, &Vec<_>), &Key)| errors.control(own, wrong, length, *key);
+    let control: Vec<Vec<(usize, TokenId)>> = parts.map(control).collect();
+
     let level = levels[middle].at(0);
     let mut weights = vec![[1.0, 0.0, 0.0]; keys.len() * length];
     let mut placed: Vec<TokenId> = own.iter().flatten().map(|(_, token)| *token).collect();
-    for (sequence, wrong) in wrong.iter().enumerate() {
-        for &(position, token) in wrong {
+    for (sequence, (wrong, control)) in wrong.iter().zip(&control).enumerate() {
+        for &(position, token) in wrong.iter().chain(control) {
             weights[sequence * length + position] = [0.0, level.alpha, level.sigma];
             placed[sequence * length + position] = token;
         }
@@ -73,8 +83,15 @@ pub(super) fn repair(
     let last = tokens(&guesses.borrow(), length);
     let last = last.into_iter().map(|row| row.into_iter().map(|(_, token)| token).collect());
     let last: Vec<Vec<TokenId>> = last.collect();
-    let runs = own.iter().zip(&wrong).zip(&last);
-    Ok(runs.map(|((own, wrong), last)| standing(own, wrong, last)).collect())
+    let seen = |sequence: usize| {
+        let (own, wrong, control) = (&own[sequence], &wrong[sequence], &control[sequence]);
+        let is_seen = |(at, _): &&(usize, TokenId)| {
+            wrong.iter().chain(control).any(|(position, _)| position == at)
+        };
+        let own: Vec<(usize, TokenId)> = own.iter().filter(is_seen).copied().collect();
+        standing(&own, wrong, &last[sequence])
+    };
+    Ok((0..keys.len()).map(seen).collect())
 }
 
 /// What the network takes each position for, sequence by sequence.

@@ -52,7 +52,7 @@ pub(super) fn repair(
     let mut canvases = [canvas];
     let filling = Filling { from_step: made, ..Filling::new(sampler, network) };
     filling.run(&mut canvases, &mut [*key], &mut ())?;
-    Ok(standing(&written, &wrong, &response(&canvases[0])))
+    Ok(standing(&errors.words_of(&written), &wrong, &response(&canvases[0])))
 }
 
 #[cfg(test)]

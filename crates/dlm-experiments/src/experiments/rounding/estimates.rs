@@ -30,20 +30,27 @@ pub(super) fn estimates(
         estimates.add_if_any(name, meaning, bootstrap.mean(&values));
     };
     let middle = |column: Column| move |run: &[&StepRow]| nearest_half(run).and_then(column);
+    let late = |column: Column| {
+        move |run: &[&StepRow]| last_quarter(run).first().copied().and_then(column)
+    };
     let last = |column: Column| move |run: &[&StepRow]| run.last().copied().and_then(column);
     let apart = "in units of the mean distance between neighbouring embeddings";
     let distance = |when: &str| {
         format!("distance of the predicted vector from the nearest embedding {when}, {apart}")
     };
     add("distance_middle", &distance("at the step nearest t = 0.5"), &middle(DISTANCE));
+    add("distance_late", &distance("when a quarter of the steps is left"), &late(DISTANCE));
     add("distance_end", &distance("at the last step"), &last(DISTANCE));
     let margin = format!("how much farther the second nearest lies at t = 0.5, {apart}");
     add("margin_middle", &margin, &middle(MARGIN));
     let flips = "share of positions whose nearest token is another than the step before, mean over \
                  steps";
     add("flips_per_step", flips, &|run| mean(run.iter().filter_map(|row| FLIPS(row))));
-    let late = "the same over the second half of the steps";
-    add("flips_late", late, &|run| mean(run[run.len() / 2..].iter().filter_map(|row| FLIPS(row))));
+    let settled = "how often a position's nearest token changes in the last quarter of the steps";
+    add("flips_late", settled, &|run| {
+        let flips: Vec<f64> = last_quarter(run).iter().filter_map(|row| FLIPS(row)).collect();
+        (!flips.is_empty()).then(|| flips.iter().sum())
+    });
     for (family, name) in
         [(Family::Masked, "masked_flips"), (Family::Autoregressive, "autoregressive_flips")]
     {
@@ -96,6 +103,11 @@ fn nearest_half<'a>(run: &[&'a StepRow]) -> Option<&'a StepRow> {
     run.iter().copied().min_by(|a, b| far(a).total_cmp(&far(b)))
 }
 
+/// The last quarter of the steps, at least one.
+fn last_quarter<'a, 'b>(run: &'b [&'a StepRow]) -> &'b [&'a StepRow] {
+    &run[run.len() - run.len().div_ceil(4)..]
+}
+
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let values: Vec<f64> = values.collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -114,16 +126,17 @@ mod tests {
         summary::Findings,
     };
 
+    /// Five runs of eight steps, `distance` from a token when a quarter of them is left.
     fn steps(distance: f32, flips: f32) -> Vec<StepRow> {
         let step = |prompt: usize, step: usize| StepRow {
             prompt,
             step,
-            t: [1.0, 0.6, 0.3, 0.0][step],
-            distance: [9.0, distance, 0.2, 0.01][step] + 0.001 * prompt as f32,
+            t: [1.0, 0.85, 0.7, 0.55, 0.4, 0.3, 0.2, 0.1][step],
+            distance: [9.0, 8.0, 7.0, 2.0, 0.9, 0.8, distance, 0.01][step] + 0.001 * prompt as f32,
             margin: 0.5,
             flips: (0 < step).then_some(flips),
         };
-        (0..5).flat_map(|prompt| (0..4).map(move |s| step(prompt, s))).collect()
+        (0..5).flat_map(|prompt| (0..8).map(move |s| step(prompt, s))).collect()
     }
 
     fn written(changed: usize) -> Vec<WrittenRow> {
@@ -144,11 +157,12 @@ mod tests {
         let bootstrap = Bootstrap { resamples: 200, ..Bootstrap::default() };
         let found = estimates(&steps(0.4, 0.25), &written(2), &bootstrap);
         for (name, expected) in [
-            ("distance_middle", 0.402),
+            ("distance_middle", 2.002),
+            ("distance_late", 0.402),
             ("distance_end", 0.012),
             ("margin_middle", 0.5),
             ("flips_per_step", 0.25),
-            ("flips_late", 0.25),
+            ("flips_late", 0.5),
             ("masked_flips", 0.25),
         ] {
             assert!((found.get(name).unwrap().value - expected).abs() < 1e-6, "{name}");
@@ -156,7 +170,7 @@ mod tests {
         assert!(found.get("autoregressive_flips").is_none());
         let panels = panels(&steps(0.4, 0.25), &bootstrap);
         // The first step has nothing to flip from.
-        assert_eq!(panels.iter().map(|p| p.curves[0].points.len()).collect::<Vec<_>>(), [4, 4, 3]);
+        assert_eq!(panels.iter().map(|p| p.curves[0].points.len()).collect::<Vec<_>>(), [8, 8, 7]);
     }
 
     #[test]

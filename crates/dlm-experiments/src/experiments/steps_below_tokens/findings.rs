@@ -308,15 +308,16 @@ fn finding(estimates: &Estimates, has_texts: bool) -> String {
     let show = |name: &str| with_interval(estimates, name);
     let mut text = format!(
         "With a perfect network, {} of the words have an impossible transition at one token a step \
-         and {} at eight; transitions move {} nats farther from the chain.",
+         and {} at eight; the distance of transitions from the chain \
+         changes by {} nats.",
         show("oracle_error_1"),
         show("oracle_error_8"),
         show("oracle_kl_rise"),
     );
     if has_texts {
         text += &format!(
-            " The model's texts cost the causal judge {} nats a token more at eight tokens a step \
-             than at one, and the n-gram judge {} nats a byte more; meanwhile the entropy of their \
+            " From one token a step to eight, what the model's texts cost the causal judge changes \
+             by {} nats a token, and the n-gram judge by {} nats a byte; meanwhile the entropy of their \
              tokens changes by {} nats, repetition by {} and length by {} tokens, and {} of the \
              answers are empty at eight.",
             show("judge_rise"),
