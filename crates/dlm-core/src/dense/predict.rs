@@ -30,6 +30,9 @@ pub fn predict_dense(
             logits = logits.guided(&unconditional, ask.shaping.guidance)?;
         }
         candidates.push(logits.read(query, ask)?);
+        if !ask.remember && !ask.mixture {
+            continue;
+        }
         let shaped = logits.shaped(&ask.shaping)?;
         if ask.remember {
             memories.push(Memory::new(Distributions::of(query, &shaped)));

@@ -161,22 +161,50 @@ impl Model {
         query: &NoisyQuery<'_>,
         targets: &[TokenId],
     ) -> Result<Vec<(f64, bool)>, Error> {
+        self.of_tokens(query, targets, 1)
+    }
+
+    /// `ln p(v | x_t)` of `each` tokens `v` for every noisy position, `tokens` and result
+    /// row-major over `[sequences, length, each]`: one pass of the network for all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`recognise`](Self::recognise).
+    pub fn weigh(
+        &self,
+        query: &NoisyQuery<'_>,
+        tokens: &[TokenId],
+        each: usize,
+    ) -> Result<Vec<f64>, Error> {
+        let found = self.of_tokens(query, tokens, each)?;
+        Ok(found.into_iter().map(|(log_p, _)| log_p).collect())
+    }
+
+    /// `ln p` of `each` tokens a position, and whether each is the most probable one.
+    fn of_tokens(
+        &self,
+        query: &NoisyQuery<'_>,
+        tokens: &[TokenId],
+        each: usize,
+    ) -> Result<Vec<(f64, bool)>, Error> {
         let (positions, vocab) = (query.x.shape().positions(), self.shape.vocab);
-        if targets.len() != positions || targets.iter().any(|&v| vocab <= i64::from(v)) {
-            let given = targets.len();
+        let fits = tokens.len() == positions * each && 0 < each;
+        if !fits || tokens.iter().any(|&v| vocab <= i64::from(v)) {
+            let given = tokens.len();
             return Err(Error::Latent(format!(
-                "{given} targets for {positions} positions: give each position a token below \
-                 {vocab}"
+                "{given} targets for {positions} positions: give each position as many tokens \
+                 below {vocab}"
             )));
         }
-        let targets: Vec<i64> = targets.iter().map(|&token| i64::from(token)).collect();
-        let targets = Tensor::f_from_slice(&targets)?.f_to_device(self.device)?;
-        let mut found = Vec::with_capacity(positions);
+        let tokens: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
+        let tokens = Tensor::f_from_slice(&tokens)?.f_view([positions as i64, each as i64])?;
+        let tokens = tokens.f_to_device(self.device)?;
+        let mut found = Vec::with_capacity(positions * each);
         self.noisy_logits(query, &mut |logits, start| {
-            let wanted = targets.f_narrow(0, start, logits.size()[0])?.f_unsqueeze(1)?;
+            let wanted = tokens.f_narrow(0, start, logits.size()[0])?;
             let right = logits.f_argmax(1, true)?.f_eq_tensor(&wanted)?;
             let log_p = logits.f_log_softmax(1, Kind::Double)?.f_gather(1, &wanted, false)?;
-            let both = Tensor::f_cat(&[log_p, right.f_to_kind(Kind::Double)?], 1)?;
+            let both = Tensor::f_stack(&[log_p, right.f_to_kind(Kind::Double)?], 2)?;
             let both: Vec<f64> = crate::latent::on_host(&both, Kind::Double)?;
             found.extend(both.chunks_exact(2).map(|pair| (pair[0], pair[1] == 1.0)));
             Ok(())

@@ -195,6 +195,13 @@ fn the_gaussian_adapter_recognises_what_it_did_while_it_was_trained() {
         // where any is.
         let (mean, guesses) = model.denoise(&query).unwrap();
         assert_eq!(mean.shape(), x.shape());
+        // Two tokens a position in one pass.
+        let pairs: Vec<u32> = tokens[answer.clone()].iter().flat_map(|&v| [v, 16]).collect();
+        let weighed = model.weigh(&query, &pairs, 2).unwrap();
+        let sixteen = model.recognise(&query, &vec![16; answer.len()]).unwrap();
+        for ((pair, first), second) in weighed.chunks_exact(2).zip(&found).zip(&sixteen) {
+            assert_eq!((pair[0], pair[1]), (first.0, second.0));
+        }
         for ((guess, (log_p, right)), &token) in
             guesses.iter().zip(&found).zip(&tokens[answer.clone()])
         {

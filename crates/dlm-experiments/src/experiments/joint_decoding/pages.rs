@@ -1,7 +1,10 @@
 //! Several sentences with open places on one canvas: room for a choice of what to decide
 //! together.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use dlm_core::{
     Ask, Canvas, DenseLogits, MaskPredictor, ModelError, Prediction, Query, TokenId, predict_dense,
@@ -43,7 +46,12 @@ pub(super) struct PairRow {
 pub(super) struct Page {
     pub(super) canvas: Canvas,
     sentences: Vec<(String, Frame)>,
+    known: RefCell<Known>,
 }
+
+/// `ln p` of the words of places, by what stood on the canvas, and when for a network that is
+/// told. Rules and draws come by the same canvases again and again, the empty one above all.
+type Known = HashMap<(Vec<TokenId>, Option<u64>), BTreeMap<usize, Vec<f32>>>;
 
 impl Page {
     /// The page of `sentences`, each on a line, with masks in their open places.
@@ -67,14 +75,14 @@ impl Page {
         model.check_canvas(&canvas)?;
         let framed = |sentence: &Sentence| Ok((sentence.id.clone(), sentence.frame(model)?));
         let sentences = sentences.iter().map(framed).collect::<Result<_, Error>>()?;
-        Ok(Self { canvas, sentences })
+        Ok(Self { canvas, sentences, known: RefCell::default() })
     }
 
     /// `network`, asked about the words of each place alone.
-    pub(super) fn choices<'a>(&self, network: &'a mut dyn MaskPredictor) -> Choices<'a> {
+    pub(super) fn choices<'a>(&'a self, network: &'a mut dyn MaskPredictor) -> Choices<'a> {
         let lists = self.sentences.iter().flat_map(|(_, frame)| frame.words.iter().cloned());
         let words = self.canvas.response().iter().copied().zip(lists).collect();
-        Choices { network, mask: self.canvas.mask(), words }
+        Choices { network, mask: self.canvas.mask(), words, known: &self.known }
     }
 
     /// The pairs on a filled canvas of this page.
@@ -119,6 +127,8 @@ pub(super) struct Choices<'a> {
     mask: TokenId,
     /// The words of each position.
     words: BTreeMap<usize, Vec<TokenId>>,
+    /// What the network has said before.
+    known: &'a RefCell<Known>,
 }
 
 impl MaskPredictor for Choices<'_> {
@@ -130,13 +140,22 @@ impl MaskPredictor for Choices<'_> {
         let vocab = self.network.vocab();
         predict_dense(queries, ask, self.mask, |tokens, positions, time| {
             let words = |position: &usize| self.words.get(position).cloned().unwrap_or_default();
-            let watched: Vec<Vec<TokenId>> = positions.iter().map(words).collect();
-            let query = Query { watched: &watched, time, ..Query::new(tokens, positions) };
-            let prediction = self.network.predict(&[query], &Ask::default())?;
+            let mut known = self.known.borrow_mut();
+            let known = known.entry((tokens.to_vec(), time.map(f64::to_bits))).or_default();
+            if positions.iter().any(|position| !known.contains_key(position)) {
+                // All open places at once, because another rule asks about those next.
+                let open = self.words.keys().filter(|&&place| tokens[place] == self.mask);
+                let asked: BTreeSet<usize> = open.chain(positions).copied().collect();
+                let asked: Vec<usize> = asked.into_iter().collect();
+                let watched: Vec<Vec<TokenId>> = asked.iter().map(words).collect();
+                let query = Query { watched: &watched, time, ..Query::new(tokens, &asked) };
+                let prediction = self.network.predict(&[query], &Ask::default())?;
+                let said = prediction.candidates.into_iter().flatten();
+                known.extend(asked.into_iter().zip(said.map(|candidate| candidate.watched)));
+            }
             let mut logits = vec![f32::NEG_INFINITY; positions.len() * vocab];
-            let candidates = prediction.candidates.iter().flatten().zip(&watched);
-            for (row, (candidate, words)) in logits.chunks_exact_mut(vocab).zip(candidates) {
-                for (&word, &log_p) in words.iter().zip(&candidate.watched) {
+            for (row, position) in logits.chunks_exact_mut(vocab).zip(positions) {
+                for (word, &log_p) in words(position).into_iter().zip(&known[position]) {
                     row[word as usize] = log_p;
                 }
             }
@@ -147,8 +166,10 @@ impl MaskPredictor for Choices<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use dlm_core::{Ask, Canvas, MaskPredictor, Query};
-    use dlm_testkit::Tabular;
+    use dlm_testkit::{Counted, Tabular};
 
     use super::{Choices, Frame, Page};
 
@@ -164,7 +185,7 @@ mod tests {
         let mut canvas = Canvas::infill(vec![1, 9, 9, 2, 9, 3, 9], 9).unwrap();
         let sentences =
             vec![("a".into(), frame([[4, 5], [6, 7]])), ("b".into(), frame([[5, 4], [7, 6]]))];
-        let page = Page { canvas: canvas.clone(), sentences };
+        let page = Page { canvas: canvas.clone(), sentences, known: RefCell::default() };
         for (position, token) in [(1, 4), (2, 7), (4, 4), (6, 6)] {
             canvas.commit(position, token);
         }
@@ -180,12 +201,17 @@ mod tests {
     #[test]
     fn choices_are_the_networks_among_the_words_of_a_place() {
         let joint = vec![0.2, 0.1, 0.05, 0.1, 0.15, 0.1, 0.1, 0.1, 0.1];
-        let mut table = Tabular::new(2, 3, joint).unwrap();
+        let mut table = Counted::new(Tabular::new(2, 3, joint).unwrap());
         let words = vec![vec![0, 1], vec![0, 1]];
         let words = [0, 1].into_iter().zip(words).collect();
-        let mut choices = Choices { network: &mut table, mask: 3, words };
+        let known = RefCell::default();
+        let mut choices = Choices { network: &mut table, mask: 3, words, known: &known };
         let query = Query { shadows: &[1], watched: &[vec![0, 1, 2]], ..Query::new(&[3, 0], &[0]) };
         let found = choices.predict(&[query], &Ask::default()).unwrap().candidates.remove(0);
+        let again = choices.predict(&[query], &Ask::default()).unwrap().candidates.remove(0);
+        assert_eq!(again, found);
+        // Once with the second word in sight and once without.
+        assert_eq!(table.nfe, 2, "what is known is not asked again");
         let p: Vec<f32> = found[0].watched.iter().map(|log_p| log_p.exp()).collect();
         // Given 0 in the second place, 0.2, 0.1 and 0.1.
         assert!((p[0] - 2.0 / 3.0).abs() < 1e-6 && (p[1] - 1.0 / 3.0).abs() < 1e-6, "{p:?}");

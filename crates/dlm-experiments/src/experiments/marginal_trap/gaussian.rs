@@ -46,8 +46,7 @@ pub(super) struct Drawn {
 /// would be one of the listed, and nothing could be compared. The places have to be
 /// neighbours.
 ///
-/// Costs `steps` forward passes for each of the longer list's words, over as many sequences as
-/// there are keys.
+/// Costs `steps` forward passes over as many sequences as there are keys.
 ///
 /// # Errors
 ///
@@ -99,25 +98,28 @@ struct Words<'a> {
     frames: Vec<Surroundings<'a>>,
     /// Words of either place.
     counts: [usize; 2],
-    /// For each place in the longer list, the two words that stand there, for every draw.
-    tokens: Vec<Vec<TokenId>>,
+    /// The words of both places, for every draw; the shorter list is filled up with its last.
+    tokens: Vec<TokenId>,
+    /// Words of the longer list.
+    longest: usize,
+    /// For each place in it, the vectors of the two words that stand there, for every draw.
     vectors: Vec<TensorLatent>,
 }
 
 impl<'a> Words<'a> {
     fn new(model: &Model, frame: &'a Frame, draws: usize) -> Result<Self, Error> {
         let counts = [0, 1].map(|place| frame.words[place].len());
-        // The shorter list is filled up with its last word, which counts once.
         let word = |place: usize, index: usize| {
             frame.words[place][index.min(counts[place].saturating_sub(1))]
         };
         let longest = counts[0].max(counts[1]);
-        let both = |index: usize| [word(0, index), word(1, index)].repeat(draws);
-        let tokens: Vec<Vec<TokenId>> = (0..longest).map(both).collect();
-        let vectors = tokens.iter().map(|tokens| model.vectors_of(tokens, draws));
-        let vectors = vectors.collect::<Result<_, _>>()?;
+        let pair =
+            |index: usize| model.vectors_of(&[word(0, index), word(1, index)].repeat(draws), draws);
+        let vectors = (0..longest).map(pair).collect::<Result<_, _>>()?;
+        let lists = [0, 1].into_iter().flat_map(|place| (0..longest).map(move |i| (place, i)));
+        let lists: Vec<TokenId> = lists.map(|(place, index)| word(place, index)).collect();
         let frames = vec![Surroundings { before: &frame.before, after: &frame.after }; draws];
-        Ok(Self { frames, counts, tokens, vectors })
+        Ok(Self { frames, counts, tokens: lists.repeat(draws), longest, vectors })
     }
 
     /// `ln p(v | x_t)` of the words listed at each place of each draw.
@@ -126,16 +128,10 @@ impl<'a> Words<'a> {
         model: &Model,
         query: &NoisyQuery<'_>,
     ) -> Result<Vec<Vec<f64>>, ModelError> {
-        let mut log_p = vec![Vec::new(); 2 * self.frames.len()];
-        for (index, tokens) in self.tokens.iter().enumerate() {
-            let found = model.recognise(query, tokens)?;
-            for (position, (log_p, (found, _))) in log_p.iter_mut().zip(found).enumerate() {
-                if index < self.counts[position % 2] {
-                    log_p.push(found);
-                }
-            }
-        }
-        Ok(log_p)
+        let found = model.weigh(query, &self.tokens, self.longest)?;
+        let lists = found.chunks_exact(self.longest).enumerate();
+        // A word that only fills a list up does not count.
+        Ok(lists.map(|(place, list)| list[..self.counts[place % 2]].to_vec()).collect())
     }
 
     /// `x̂₀` among the listed words.
