@@ -5,7 +5,7 @@ use crate::{Error, check};
 /// Correlations above this are taken for this, so that the length stays finite.
 const MOST: f64 = 0.99;
 
-/// The block length of [`Bootstrap::moving_blocks`](crate::Bootstrap::moving_blocks) that makes
+/// The block length of [`Bootstrap::circular_blocks`](crate::Bootstrap::circular_blocks) that makes
 /// the variance of a mean most exact, if the series is an autoregression of order 1.
 ///
 /// ```text

@@ -84,7 +84,7 @@ fn bootstrap_of_a_ratio() -> Result<(), Error> {
 /// in three cases of four. Blocks win most of that back where there are many of them; of 32
 /// values, which make some six, they still leave a sixth of the cases out.
 #[test]
-fn moving_blocks_of_a_mean() -> Result<(), Error> {
+fn circular_blocks_of_a_mean() -> Result<(), Error> {
     let share = |n: usize, in_blocks: bool| {
         coverage(0.0, |data_set, stream| {
             let mut x = stream.normal();
@@ -97,7 +97,7 @@ fn moving_blocks_of_a_mean() -> Result<(), Error> {
                 return bootstrap.mean(&values);
             }
             let stretch = Stretch { length: n, block: block_length(&values)? };
-            bootstrap.moving_blocks(&[stretch], |chosen| {
+            bootstrap.circular_blocks(&[stretch], |chosen| {
                 chosen.iter().map(|&i| values[i]).sum::<f64>() / n as f64
             })
         })

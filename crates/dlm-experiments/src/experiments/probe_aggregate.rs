@@ -6,7 +6,7 @@ mod tests;
 
 use dlm_probe::PositionRow;
 use dlm_stats::{
-    Bins, Bootstrap, Estimate, MannKendall, Reliability, Table as Cells, hamed_rao, holm,
+    Bins, Bootstrap, Estimate, MannKendall, Reliability, Table as Cells, hamed_rao_decaying, holm,
     mann_kendall, wilson,
 };
 
@@ -99,8 +99,8 @@ impl Experiment for ProbeAggregate {
                 "Each of {} prompts is followed by {masks} masks and seen in one forward pass. \
                  Intervals resample prompts ({} resamples); {}. A prompt shows a trend where \
                  Mann–Kendall finds one below {SIGNIFICANCE} after Holm's correction over prompts, its \
-                 variance corrected for neighbouring positions that go together (Hamed and Rao \
-                 1998); the share without that correction stands beside. Prompt information is the Jensen–Shannon divergence of \
+                 variance corrected for neighbouring positions that go together beyond a decay \
+                 (Hamed and Rao 1998); the share without that correction stands beside. Prompt information is the Jensen–Shannon divergence of \
                  predictions across prompts; its interval leaves out one group of prompts at a time.",
                 prompts.len(),
                 bootstrap.resamples,
@@ -184,7 +184,11 @@ fn trend(estimates: &mut Estimates, measure: Measure, prompts: &[Vec<&PositionRo
     let series: Option<Vec<Vec<f64>>> = prompts.iter().map(along).collect();
     let Some(series) = series else { return };
     for (suffix, how, test) in [
-        ("falling_share", "correlation of neighbours taken into account", hamed_rao as Test),
+        (
+            "falling_share",
+            "correlation of neighbours taken into account",
+            hamed_rao_decaying as Test,
+        ),
         ("falling_share_uncorrected", "neighbours taken for independent", mann_kendall),
     ] {
         let tests: Result<Vec<MannKendall>, _> = series.iter().map(|values| test(values)).collect();

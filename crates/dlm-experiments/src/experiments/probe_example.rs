@@ -89,8 +89,8 @@ impl Experiment for ProbeExample {
             finding,
             method: format!(
                 "The prompt goes through the chat template, {} masks follow it, the network runs \
-                 once. There is one prompt only, so intervals resample positions, in moving blocks \
-                 as long as the correlation of neighbours asks for (Künsch 1989): they say how \
+                 once. There is one prompt only, so intervals resample positions, in circular blocks \
+                 as long as the correlation of neighbours asks for (Politis and Romano 1992): they say how \
                  firmly near and far differ for this prompt and nothing about others; {}.",
                 rows.len(),
                 windows.describe()
@@ -164,11 +164,11 @@ fn add(
     };
     let (first, last) = (stretch(&near, &mut blocks.near), stretch(&far, &mut blocks.far));
     let alone = |values: &[f64], stretch: Result<Stretch, dlm_stats::Error>| {
-        bootstrap.moving_blocks(&[stretch?], |chosen| mean(values, chosen))
+        bootstrap.circular_blocks(&[stretch?], |chosen| mean(values, chosen))
     };
     let both = [near.clone(), far.clone()].concat();
     let change = |first: Stretch, last: Stretch| {
-        bootstrap.moving_blocks(&[first, last], |chosen| {
+        bootstrap.circular_blocks(&[first, last], |chosen| {
             let (a, b) = chosen.split_at(near.len());
             mean(&both, b) - mean(&both, a)
         })
@@ -252,7 +252,7 @@ mod tests {
     use std::path::Path;
 
     use dlm_probe::PositionRow;
-    use dlm_stats::Bootstrap;
+    use dlm_stats::{Bootstrap, Method};
 
     use super::{Blocks, estimates, row_for_test};
     use crate::{
@@ -274,7 +274,8 @@ mod tests {
         let rows: Vec<PositionRow> = (0..MASKS).map(row).collect();
         let rows: Vec<&PositionRow> = rows.iter().collect();
         let settings = ProbeSettings { masks: MASKS, top_k: 3, near: 0.0625, far: 0.25 };
-        let bootstrap = Bootstrap { resamples: 400, ..Bootstrap::default() };
+        let method = Method::Expanded;
+        let bootstrap = Bootstrap { resamples: 400, method, ..Bootstrap::default() };
         estimates(&rows, &Windows::new(&settings, MASKS), &bootstrap)
     }
 
@@ -302,6 +303,7 @@ mod tests {
         assert_eq!(verdict(|x| [torn(x), 0.8 - 0.5 * far(x), far(x)]), Verdict::Undecided);
     }
 
+    /// Of near positions whose entropy drifts, single draws make an interval of
     /// Of near positions whose entropy drifts, single draws make an interval of
     /// 2·1.96·σ/√8 at most; blocks of four make a wider one.
     #[test]

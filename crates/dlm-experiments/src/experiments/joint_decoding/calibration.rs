@@ -81,7 +81,12 @@ impl Haste {
 
     /// The haste of the canvas whose randomness is `key`.
     pub(super) fn of(&self, key: Key) -> f64 {
-        let coin = key.purpose(Purpose::Data).step(COIN);
+        // Each rule tosses for itself: with one coin for all, their errors would add.
+        let rule = self
+            .rule
+            .bytes()
+            .fold(0, |tag: u64, byte| tag.wrapping_mul(257).wrapping_add(byte.into()));
+        let coin = key.purpose(Purpose::Data).step(COIN).position(rule);
         let slowly = coin.uniform() < self.slow_share;
         if slowly { self.slow } else { self.fast }
     }
@@ -104,6 +109,15 @@ mod tests {
         let all = (0..4000).map(|i| haste.of(Key::new(2).sequence(i)));
         let mean = all.map(|h| spent(h).unwrap()).sum::<f64>() / 4000.0;
         assert!((mean - 8.0).abs() < 0.2, "{mean}");
+    }
+
+    #[test]
+    fn rules_toss_each_for_itself() {
+        let found = |rule| Haste::find(("p", rule), 8, 1, |h| Ok(if h < 0.5 { 12.0 } else { 4.0 }));
+        let (one, other) = (found("one").unwrap(), found("other").unwrap());
+        let slow = |haste: &Haste, i| haste.of(Key::new(2).sequence(i)) == haste.slow;
+        let both = (0..4000).filter(|&i| slow(&one, i) && slow(&other, i)).count();
+        assert!((900..1100).contains(&both), "{both}");
     }
 
     /// Among words whose chain starts in its first state, as many go slowly as among all.

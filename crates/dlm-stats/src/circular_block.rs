@@ -12,30 +12,31 @@ pub struct Stretch {
 }
 
 impl Bootstrap {
-    /// A statistic of stretches of a series, by the moving-block bootstrap.
+    /// A statistic of stretches of a series, by the circular block bootstrap.
     ///
     /// Drawing single values would take neighbours for independent, and the interval would be
     /// too narrow where they go together. Here a stretch of `n` values in blocks of `b` is put
-    /// together from `⌈n/b⌉` blocks, each of which starts at any of the `n − b + 1` places with
-    /// the same chance; what is beyond `n` is cut off. Stretches are drawn each by itself. With
-    /// blocks of 1 it is the ordinary bootstrap.
+    /// together from `⌈n/b⌉` blocks, each of which starts at any of the `n` places with the
+    /// same chance and goes on at the first value behind the last, so that every value comes
+    /// as often as any other; what is beyond `n` is cut off. Stretches are drawn each by
+    /// itself. With blocks of 1 it is the ordinary bootstrap.
     ///
     /// `statistic` is given as many indices as there are values, stretch after stretch; an
-    /// index counts the values of all stretches from the first. Intervals are percentiles
-    /// whatever [`Bootstrap::method`] says, because nothing can be left out of a series one by
-    /// one. The estimate's units are the blocks.
+    /// index counts the values of all stretches from the first. The estimate's units are the
+    /// blocks. [`Method::Bca`] is taken for [`Method::Expanded`], because nothing can be left
+    /// out of a series one by one.
     ///
     /// The series has to be stationary within a stretch. Blocks cut correlations where they
     /// meet, so the interval is still somewhat too narrow, and the more so the fewer blocks
-    /// there are: below a dozen it is a rough one.
+    /// there are: below a dozen it is a rough one, for which expanded percentiles are made.
     ///
     /// # Errors
     ///
     /// As [`Bootstrap::statistic`], a stretch of fewer than two blocks, and a block of 0.
     ///
-    /// Sources: Künsch, *The jackknife and the bootstrap for general stationary observations*
-    /// (1989); Liu and Singh, *Moving blocks jackknife and bootstrap capture weak dependence*
-    /// (1992).
+    /// Sources: Politis and Romano, *A circular block-resampling procedure for stationary data*
+    /// (1992); blocks: Künsch, *The jackknife and the bootstrap for general stationary
+    /// observations* (1989).
     ///
     /// ```
     /// use dlm_stats::{Bootstrap, Stretch};
@@ -43,12 +44,12 @@ impl Bootstrap {
     /// let series = [1.0, 1.2, 1.1, 0.3, 0.2, 0.4, 0.9, 1.0];
     /// let mean = |chosen: &[usize]| chosen.iter().map(|&i| series[i]).sum::<f64>() / 8.0;
     /// let estimate =
-    ///     Bootstrap::default().moving_blocks(&[Stretch { length: 8, block: 2 }], mean)?;
+    ///     Bootstrap::default().circular_blocks(&[Stretch { length: 8, block: 2 }], mean)?;
     /// assert!(estimate.lower < estimate.value && estimate.value < estimate.upper);
     /// assert_eq!(estimate.units, 4);
     /// # Ok::<(), dlm_stats::Error>(())
     /// ```
-    pub fn moving_blocks<F>(&self, stretches: &[Stretch], statistic: F) -> Result<Estimate, Error>
+    pub fn circular_blocks<F>(&self, stretches: &[Stretch], statistic: F) -> Result<Estimate, Error>
     where
         F: Fn(&[usize]) -> f64 + Sync,
     {
@@ -62,23 +63,28 @@ impl Bootstrap {
         let resampled = self.resampled(&statistic, |stream, chosen| {
             let mut first = 0;
             for &Stretch { length, block } in stretches {
-                let places = (length - block + 1) as u64;
                 let end = first + length;
                 for _ in 0..length.div_ceil(block) {
-                    let start = first + stream.below(places) as usize;
-                    chosen.extend(start..start + block.min(end - chosen.len()));
+                    let start = stream.below(length as u64) as usize;
+                    let places = start..start + block.min(end - chosen.len());
+                    chosen.extend(places.map(|place| first + place % length));
                 }
                 first = end;
             }
         });
         let all: Vec<usize> = (0..stretches.iter().map(|stretch| stretch.length).sum()).collect();
-        let percentile = Self { method: Method::Percentile, ..*self };
-        percentile.estimate(units, statistic(&all), resampled, &[])
+        let method = match self.method {
+            Method::Bca => Method::Expanded,
+            other => other,
+        };
+        Self { method, ..*self }.estimate(units, statistic(&all), resampled, &[])
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::block_length;
     use crate::block_length::tests::autoregression;
@@ -92,7 +98,7 @@ mod tests {
     fn blocks_of_one_are_the_ordinary_bootstrap() {
         let values = autoregression(0.5, 40, 1);
         let bootstrap = Bootstrap { resamples: 199, ..Bootstrap::default() };
-        let found = bootstrap.moving_blocks(&[Stretch { length: 40, block: 1 }], mean(&values));
+        let found = bootstrap.circular_blocks(&[Stretch { length: 40, block: 1 }], mean(&values));
         assert_eq!(found, bootstrap.mean(&values));
     }
 
@@ -106,7 +112,7 @@ mod tests {
             let values = autoregression(rho, n, seed);
             let bootstrap = Bootstrap { resamples: 399, seed, ..Bootstrap::default() };
             let stretch = Stretch { length: n, block: block_length(&values).unwrap() };
-            let found = bootstrap.moving_blocks(&[stretch], mean(&values)).unwrap();
+            let found = bootstrap.circular_blocks(&[stretch], mean(&values)).unwrap();
             let plain = bootstrap.mean(&values).unwrap();
             let variance = |e: Estimate| ((e.upper - e.lower) / 2.0 / 1.96).powi(2);
             let truth = (1.0 + rho) / (1.0 - rho) / n as f64;
@@ -127,19 +133,41 @@ mod tests {
             assert_eq!(chosen.len(), 17);
             let (first, second) = chosen.split_at(7);
             assert!(first.iter().all(|&i| i < 7) && second.iter().all(|i| (7..17).contains(i)));
-            let runs = first.chunks(3).chain(second.chunks(4));
-            runs.for_each(|run| assert!(run.windows(2).all(|pair| pair[0] + 1 == pair[1])));
+            let follows = |last: usize| {
+                move |pair: &[usize]| match pair[0] == last {
+                    true => pair[1] < last,
+                    false => pair[0] + 1 == pair[1],
+                }
+            };
+            assert!(first.chunks(3).all(|run| run.windows(2).all(follows(6))));
+            assert!(second.chunks(4).all(|run| run.windows(2).all(follows(16))));
             chosen.iter().sum::<usize>() as f64
         };
-        let found = bootstrap.moving_blocks(&stretches, seen).unwrap();
+        let found = bootstrap.circular_blocks(&stretches, seen).unwrap();
         assert_eq!((found.value, found.units), (136.0, 6));
+    }
+
+    /// Values at the ends of a stretch come as often as those in its middle.
+    #[test]
+    fn every_value_has_the_same_weight() {
+        let counts = Mutex::new([0usize; 8]);
+        let bootstrap = Bootstrap { resamples: 4000, ..Bootstrap::default() };
+        let count = |chosen: &[usize]| {
+            let mut counts = counts.lock().unwrap();
+            chosen.iter().for_each(|&index| counts[index] += 1);
+            0.0
+        };
+        bootstrap.circular_blocks(&[Stretch { length: 8, block: 4 }], count).unwrap();
+        let counts = counts.into_inner().unwrap();
+        let mean = counts.iter().sum::<usize>() as f64 / 8.0;
+        assert!(counts.iter().all(|&n| (n as f64 / mean - 1.0).abs() < 0.06), "{counts:?}");
     }
 
     #[test]
     fn a_stretch_of_one_block_has_no_interval() {
         let bootstrap = Bootstrap::default();
         let try_one = |length, block| {
-            bootstrap.moving_blocks(&[Stretch { length, block }], |chosen| chosen.len() as f64)
+            bootstrap.circular_blocks(&[Stretch { length, block }], |chosen| chosen.len() as f64)
         };
         for (length, block, found) in [(1, 1, 1), (4, 4, 1), (0, 3, 0), (3, 9, 1)] {
             let what = "blocks of a stretch";
@@ -147,6 +175,6 @@ mod tests {
         }
         let what = "values of a block";
         assert_eq!(try_one(4, 0), Err(Error::TooFew { what, found: 0, needed: 1 }));
-        assert!(matches!(bootstrap.moving_blocks(&[], |_| 0.0), Err(Error::TooFew { .. })));
+        assert!(matches!(bootstrap.circular_blocks(&[], |_| 0.0), Err(Error::TooFew { .. })));
     }
 }
