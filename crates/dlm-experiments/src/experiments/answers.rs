@@ -215,11 +215,13 @@ impl Answers {
         let tokens = speech.before_end(&response);
         let text = speech.text(stage.models.need(task.family)?, &response)?;
         let asked = asked(&stage.prompts()?.list, prompt);
+        // White space alone says nothing: it counts as empty and is not judged.
+        let read = if text.trim().is_empty() { "" } else { text.as_str() };
         let judged = match (stage.models.get(Family::Autoregressive), asked) {
-            (Some(judge), Some(asked)) => Some(judging::causal(judge, &asked, &text)?),
+            (Some(judge), Some(asked)) => Some(judging::causal(judge, &asked, read)?),
             _ => None,
         };
-        let ngram = self.ngram.judge(&text);
+        let ngram = self.ngram.judge(read);
         let Variety { entropy, distinct_2, repeated_4 } = Variety::of(tokens);
         Ok(AnswerRow {
             prompt,

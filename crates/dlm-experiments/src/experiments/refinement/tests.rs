@@ -21,7 +21,7 @@ fn found(rows: &Rows) -> Findings {
         steps: vec![2, 8, 32],
         repair_steps: 16,
         injected: 0.15,
-        injected_time: 0.3,
+        injected_time: 0.375,
     };
     plan.findings(rows, &Bootstrap { resamples: 400, ..Bootstrap::default() }).0
 }
