@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use dlm_core::{Ask, MaskPredictor, ModelError, Query, TokenId};
+use dlm_core::{Ask, Candidate, MaskPredictor, ModelError, Query, TokenId};
 
 use super::{rows::TextRow, texts::Text};
 
@@ -35,15 +35,32 @@ pub(crate) fn by_token(
     tokens: &[TokenId],
     answer: Range<usize>,
 ) -> Result<Vec<(f64, bool)>, ModelError> {
-    let positions: Vec<usize> = answer.collect();
-    let targets: Vec<Option<TokenId>> = positions.iter().map(|&at| Some(tokens[at])).collect();
-    let query = Query { targets: &targets, ..Query::new(tokens, &positions) };
-    let prediction = model.predict(&[query], &Ask::default())?;
-    let read = prediction.candidates.iter().flatten().map(|candidate| {
-        let log_p = candidate.target.map_or(f64::NAN, |target| target.log_probability.into());
-        (-log_p, candidate.token == tokens[candidate.position])
-    });
-    Ok(read.collect())
+    Ok(by_tokens(model, &[(tokens, answer)])?.pop().unwrap_or_default())
+}
+
+/// The same of several texts, each with its answer, together.
+pub(crate) fn by_tokens(
+    model: &mut (impl MaskPredictor + ?Sized),
+    texts: &[(&[TokenId], Range<usize>)],
+) -> Result<Vec<Vec<(f64, bool)>>, ModelError> {
+    type Asked = (Vec<usize>, Vec<Option<TokenId>>);
+    let asked = |(tokens, answer): &(&[TokenId], Range<usize>)| -> Asked {
+        (answer.clone().collect(), tokens[answer.clone()].iter().copied().map(Some).collect())
+    };
+    let asked: Vec<Asked> = texts.iter().map(asked).collect();
+    let pairs = texts.iter().zip(&asked);
+    let queries: Vec<Query<'_>> = pairs
+        .map(|((tokens, _), (at, targets))| Query { targets, ..Query::new(tokens, at) })
+        .collect();
+    let prediction = model.predict(&queries, &Ask::default())?;
+    let read = |(answer, (tokens, _)): (Vec<Candidate>, &(&[TokenId], Range<usize>))| {
+        let each = |candidate: Candidate| {
+            let log_p = candidate.target.map_or(f64::NAN, |target| target.log_probability.into());
+            (-log_p, candidate.token == tokens[candidate.position])
+        };
+        answer.into_iter().map(each).collect()
+    };
+    Ok(prediction.candidates.into_iter().zip(texts).map(read).collect())
 }
 
 /// The exact nats of an answer, its end left out, and how often its next token was the

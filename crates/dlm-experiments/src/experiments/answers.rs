@@ -193,43 +193,54 @@ impl Answers {
         let outcomes = filler.run(model, &mut canvases, &keys, &mut ())?;
         let took = started.elapsed();
         let speech = filler.speech(model);
-        let rows = prompts.zip(canvases.iter().zip(&outcomes));
-        let rows = rows.map(|(prompt, filled)| self.row(stage, task, prompt, filled, &speech));
-        Ok((rows.collect::<Result<_, Error>>()?, took))
+        let prompts: Vec<usize> = prompts.collect();
+        Ok((self.rows(stage, task, &prompts, (&canvases, &outcomes), &speech)?, took))
     }
 
-    /// What is said of a filled canvas.
+    /// What is said of filled canvases, one for each of `prompts`.
     ///
     /// # Errors
     ///
-    /// Where the judge fails, or the answer has no text.
-    pub(super) fn row(
+    /// Where the judge fails, or an answer has no text.
+    pub(super) fn rows(
         &self,
         stage: &mut Stage,
         task: &Task<'_>,
-        prompt: usize,
-        (canvas, outcome): (&Canvas, &Outcome),
+        prompts: &[usize],
+        (canvases, outcomes): (&[Canvas], &[Outcome]),
         speech: &Speech,
-    ) -> Result<AnswerRow, Error> {
-        let response = response(canvas);
-        let tokens = speech.before_end(&response);
-        let text = speech.text(stage.models.need(task.family)?, &response)?;
-        let asked = asked(&stage.prompts()?.list, prompt);
-        // White space alone says nothing: it counts as empty and is not judged.
-        let read = if text.trim().is_empty() { "" } else { text.as_str() };
-        let judged = match (stage.models.get(Family::Autoregressive), asked) {
-            (Some(judge), Some(asked)) => Some(judging::causal(judge, &asked, read)?),
-            _ => None,
-        };
-        let ngram = self.ngram.judge(read);
+    ) -> Result<Vec<AnswerRow>, Error> {
+        let responses: Vec<Vec<TokenId>> = canvases.iter().map(response).collect();
+        let writer: &Model = stage.models.need(task.family)?;
+        let texts = responses.iter().map(|response| speech.text(writer, response));
+        let texts: Vec<String> = texts.collect::<Result<_, Error>>()?;
+        let judged = judged(stage, prompts, &texts)?;
+        let written = responses.iter().zip(texts).zip(judged);
+        let each = prompts.iter().zip(outcomes).zip(written);
+        let rows = each.map(|((&prompt, outcome), ((response, text), judged))| {
+            let tokens = speech.before_end(response);
+            self.row(task, (prompt, outcome), tokens, (text, judged))
+        });
+        Ok(rows.collect())
+    }
+
+    /// What is said of one answer, of which `tokens` come before its end.
+    fn row(
+        &self,
+        task: &Task<'_>,
+        (prompt, outcome): (usize, &Outcome),
+        tokens: &[TokenId],
+        (text, judged): (String, Option<Judged>),
+    ) -> AnswerRow {
+        let ngram = self.ngram.judge(&text);
         let Variety { entropy, distinct_2, repeated_4 } = Variety::of(tokens);
-        Ok(AnswerRow {
+        AnswerRow {
             prompt,
             sampler: task.name.to_string(),
             steps: task.steps,
             nfe: outcome.nfe,
             tokens: tokens.len(),
-            ended: tokens.len() < response.len(),
+            ended: tokens.len() < self.length,
             judge_nats: judged.map(|judged| judged.nats),
             judge_tokens: judged.map(|judged| judged.count),
             ngram_nats: ngram.nats,
@@ -238,8 +249,27 @@ impl Answers {
             distinct_2,
             rep_4: repeated_4,
             text,
-        })
+        }
     }
+}
+
+/// What the causal judge makes of the answers to prompts; of none where there is no judge, or
+/// where a prompt is no text.
+fn judged(
+    stage: &mut Stage,
+    prompts: &[usize],
+    texts: &[String],
+) -> Result<Vec<Option<Judged>>, Error> {
+    let list = &stage.prompts()?.list;
+    let asked: Vec<Option<String>> = prompts.iter().map(|&prompt| asked(list, prompt)).collect();
+    let Some(judge) = stage.models.get(Family::Autoregressive) else {
+        return Ok(vec![None; texts.len()]);
+    };
+    let pairs = asked.iter().zip(texts);
+    let pairs: Vec<(&str, &str)> =
+        pairs.filter_map(|(asked, text)| Some((asked.as_deref()?, text.as_str()))).collect();
+    let mut found = judging::causal(judge, &pairs)?.into_iter();
+    Ok(asked.iter().map(|asked| asked.as_ref().and_then(|_| found.next())).collect())
 }
 
 /// A canvas of `length` open positions behind each of the prompts.

@@ -10,7 +10,11 @@ use dlm_discrete::unmasking::{EndPolicy, presets};
 use serde::{Deserialize, Serialize};
 
 use self::{decoding::Decoding, seen::Seen};
-use super::{Experiment, ending};
+use super::{
+    Experiment,
+    answers::{Answers, canvases},
+    ending,
+};
 use crate::{Error, Family, Folder, Spec, showing::Caption, stage::Stage, summary::Findings};
 
 /// Decodings, one row each.
@@ -135,7 +139,7 @@ impl EosFlood {
 
 impl Experiment for EosFlood {
     fn units(&self) -> usize {
-        self.prompts
+        Answers::units(self.prompts)
     }
 
     fn files(&self) -> &'static [&'static str] {
@@ -148,15 +152,18 @@ impl Experiment for EosFlood {
         stage: &mut Stage,
         folder: &mut Folder,
     ) -> Result<(), Error> {
-        let (prompts, key) = (stage.prompts()?.clone(), stage.key().sequence(unit as u64));
-        let model = stage.models.need(Family::Masked)?;
-        let decoding = Decoding { settings: &self.settings, ends: model.ends(), unit, key };
+        let prompts = Answers::block(unit, self.prompts);
+        let seed = stage.key();
+        let keys = prompts.clone().map(|prompt| seed.sequence(prompt as u64)).collect();
+        let ends = stage.models.need(Family::Masked)?.ends();
+        let decoding = Decoding { settings: &self.settings, ends, prompts: prompts.clone(), keys };
         for &length in &self.settings.gen_lengths {
-            let canvas = prompts.canvas(unit, model, length)?;
-            folder.append(FIRST_PASS, &decoding.first_pass(model, &canvas)?)?;
+            let canvases = canvases(stage, Family::Masked, prompts.clone(), length)?;
+            let model = stage.models.need(Family::Masked)?;
+            folder.append(FIRST_PASS, &decoding.first_pass(model, &canvases)?)?;
             for name in POLICIES {
-                let (run, positions) = decoding.decode(model, &canvas, name)?;
-                folder.append(RUNS, &[run])?;
+                let (runs, positions) = decoding.decode(model, &canvases, name)?;
+                folder.append(RUNS, &runs)?;
                 folder.append(POSITIONS, &positions)?;
             }
         }

@@ -213,8 +213,10 @@ impl Experiment for InformationAware {
         let mut answers = self.write(text, model, key)?;
         if let Some(judge) = stage.models.get(Family::Autoregressive) {
             let prompt = self.prompts.list[text.prompt].shown();
-            for row in &mut answers {
-                let judged = judging::causal(judge, &prompt, &row.answer)?;
+            let texts: Vec<(&str, &str)> =
+                answers.iter().map(|row| (prompt.as_str(), row.answer.as_str())).collect();
+            let judged = judging::causal(judge, &texts)?;
+            for (row, judged) in answers.iter_mut().zip(judged) {
                 row.nats = judged.per_unit().map(|nats| nats as f32);
             }
         }

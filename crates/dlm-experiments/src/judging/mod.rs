@@ -3,6 +3,8 @@
 
 mod ngram;
 
+use std::ops::Range;
+
 use dlm_core::TokenId;
 use dlm_runtime::Model;
 
@@ -48,34 +50,33 @@ impl Variety {
     }
 }
 
-/// What a causal model makes of `answer` to `prompt`, in its own tokens: writer and judge need
-/// no tokenizer in common.
+/// What a causal model makes of each answer to its prompt, in its own tokens: writer and judge
+/// need no tokenizer in common. White space alone says nothing and counts nothing.
 ///
 /// # Errors
 ///
-/// Where the prompt cannot be used, or both exceed the judge's context.
-pub(crate) fn causal(judge: &mut Model, prompt: &str, answer: &str) -> Result<Judged, Error> {
-    let each = causal_by_token(judge, prompt, answer)?;
-    Ok(Judged { nats: each.iter().map(|(_, nats)| nats).sum(), count: each.len() })
-}
-
-/// The judge's tokens of `answer`, each with its `−ln p` given the prompt and those before.
-///
-/// # Errors
-///
-/// Where the prompt cannot be used, or both exceed the judge's context.
-pub(crate) fn causal_by_token(
-    judge: &mut Model,
-    prompt: &str,
-    answer: &str,
-) -> Result<Vec<(TokenId, f64)>, Error> {
-    let text = judge.text()?;
-    let (mut whole, tokens) = (text.opening(prompt)?, text.encode(answer)?);
-    if tokens.is_empty() {
-        return Ok(Vec::new());
-    }
-    let opening = whole.len();
-    whole.extend(&tokens);
-    let read = causal::by_token(judge, &whole, opening..whole.len())?;
-    Ok(tokens.into_iter().zip(read.into_iter().map(|(nats, _)| nats)).collect())
+/// Where a prompt cannot be used, or a prompt and its answer exceed the judge's context.
+pub(crate) fn causal(judge: &mut Model, texts: &[(&str, &str)]) -> Result<Vec<Judged>, Error> {
+    let codec = judge.text()?;
+    let lay = |&(prompt, answer): &(&str, &str)| -> Result<(Vec<TokenId>, usize), Error> {
+        let mut whole = codec.opening(prompt)?;
+        let opening = whole.len();
+        if !answer.trim().is_empty() {
+            whole.extend(codec.encode(answer)?);
+        }
+        Ok((whole, opening))
+    };
+    let laid: Vec<(Vec<TokenId>, usize)> = texts.iter().map(lay).collect::<Result<_, _>>()?;
+    let says = |(whole, opening): &&(Vec<TokenId>, usize)| *opening < whole.len();
+    let asked: Vec<(&[TokenId], Range<usize>)> = laid
+        .iter()
+        .filter(says)
+        .map(|(whole, opening)| (&whole[..], *opening..whole.len()))
+        .collect();
+    let mut read = causal::by_tokens(judge, &asked)?.into_iter();
+    let judged = |text: &(Vec<TokenId>, usize)| {
+        let each = Some(text).filter(says).and_then(|_| read.next()).unwrap_or_default();
+        Judged { nats: each.iter().map(|(nats, _)| nats).sum(), count: each.len() }
+    };
+    Ok(laid.iter().map(judged).collect())
 }

@@ -18,8 +18,9 @@ impl NgramJudge {
         Self(Ngram::new(ORDER, reference_text::paragraphs()))
     }
 
-    /// What it makes of a text, in bytes.
+    /// What it makes of a text, in bytes; white space alone says nothing and counts nothing.
     pub(crate) fn judge(&self, answer: &str) -> Judged {
+        let answer = if answer.trim().is_empty() { "" } else { answer };
         Judged { nats: self.0.nats(answer), count: answer.len() }
     }
 }
@@ -27,6 +28,12 @@ impl NgramJudge {
 #[cfg(test)]
 mod tests {
     use super::NgramJudge;
+
+    #[test]
+    fn white_space_says_nothing() {
+        let judged = NgramJudge::new().judge(" \n");
+        assert_eq!((judged.count, judged.nats, judged.per_unit()), (0, 0.0, None));
+    }
 
     #[test]
     fn english_costs_less_than_its_words_in_disorder_and_far_less_than_noise() {

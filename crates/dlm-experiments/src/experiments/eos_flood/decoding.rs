@@ -1,20 +1,25 @@
-//! One prompt's canvases: a look at the masks, then every policy.
+//! The canvases of some prompts: a look at the masks, then every policy.
 
-use dlm_core::{Ask, Canvas, MaskPredictor, Query, TokenId};
-use dlm_discrete::unmasking::{Ending, UnmaskingSampler, presets};
+use std::ops::Range;
+
+use dlm_core::{Ask, Candidate, Canvas, MaskPredictor, Query, TokenId};
+use dlm_discrete::{
+    Outcome,
+    unmasking::{Ending, UnmaskingSampler, presets},
+};
 use dlm_rng::Key;
 use dlm_runtime::Model;
 
 use super::{FirstRow, PositionRow, RunRow, Settings, policy};
-use crate::Error;
+use crate::{Error, experiments::answers::response};
 
-/// How a prompt's canvases are decoded.
+/// How canvases are decoded, one for each of `prompts`.
 pub(super) struct Decoding<'a> {
     pub(super) settings: &'a Settings,
     /// Tokens that end a text.
     pub(super) ends: Vec<TokenId>,
-    pub(super) unit: usize,
-    pub(super) key: Key,
+    pub(super) prompts: Range<usize>,
+    pub(super) keys: Vec<Key>,
 }
 
 impl Decoding<'_> {
@@ -22,31 +27,35 @@ impl Decoding<'_> {
     pub(super) fn first_pass(
         &self,
         model: &mut Model,
-        canvas: &Canvas,
+        canvases: &[Canvas],
     ) -> Result<Vec<FirstRow>, Error> {
         let mut weights = vec![0.0; model.vocab()];
         self.ends.iter().for_each(|&end| weights[end as usize] = 1.0);
         let ask = Ask { expectations: &[weights], ..Ask::default() };
-        let query = Query::new(canvas.tokens(), canvas.response());
-        let prediction = model.predict(&[query], &ask)?;
-        let candidates = prediction.candidates.into_iter().flatten();
-        let row = |(position, candidate): (usize, dlm_core::Candidate)| FirstRow {
-            prompt: self.unit,
-            length: canvas.response().len(),
-            position,
-            eos_mass: f64::from(candidate.expectations[0]).clamp(0.0, 1.0),
+        let queries: Vec<Query<'_>> =
+            canvases.iter().map(|canvas| Query::new(canvas.tokens(), canvas.response())).collect();
+        let answers = model.predict(&queries, &ask)?.candidates;
+        let of_prompt = |(prompt, answer): (usize, Vec<Candidate>)| {
+            let length = answer.len();
+            let row = move |(position, candidate): (usize, Candidate)| FirstRow {
+                prompt,
+                length,
+                position,
+                eos_mass: f64::from(candidate.expectations[0]).clamp(0.0, 1.0),
+            };
+            answer.into_iter().enumerate().map(row)
         };
-        Ok(candidates.enumerate().map(row).collect())
+        Ok(self.prompts.clone().zip(answers).flat_map(of_prompt).collect())
     }
 
-    /// Fills `canvas` under the policy called `name`.
+    /// Fills `canvases` under the policy called `name`.
     pub(super) fn decode(
         &self,
         model: &mut Model,
-        canvas: &Canvas,
+        canvases: &[Canvas],
         name: &str,
-    ) -> Result<(RunRow, Vec<PositionRow>), Error> {
-        let length = canvas.response().len();
+    ) -> Result<(Vec<RunRow>, Vec<PositionRow>), Error> {
+        let length = canvases[0].response().len();
         let Settings { preset, tokens_per_step, penalty_nats, .. } = self.settings;
         let policy = policy(name, *penalty_nats);
         let sampler = UnmaskingSampler {
@@ -55,30 +64,38 @@ impl Decoding<'_> {
             ending: Ending { policy, tokens: self.ends.clone() },
             ..(presets::find(preset)?.sampler)()
         };
-        let mut canvases = [canvas.clone()];
-        let outcome = sampler.fill(model, &mut canvases, &[self.key], &mut ())?.remove(0);
-        let tokens = canvas.response().iter().map(|&at| canvases[0].tokens()[at]);
-        let ends: Vec<bool> = tokens.map(|token| self.ends.contains(&token)).collect();
+        let mut canvases = canvases.to_vec();
+        let outcomes = sampler.fill(model, &mut canvases, &self.keys, &mut ())?;
+        let (mut runs, mut positions) = (Vec::new(), Vec::new());
+        for ((prompt, canvas), outcome) in self.prompts.clone().zip(&canvases).zip(&outcomes) {
+            let ends: Vec<bool> =
+                response(canvas).iter().map(|token| self.ends.contains(token)).collect();
+            runs.push(Self::run(prompt, name, &ends, outcome));
+            let row = |(position, (&step, &end)): (usize, (&Option<usize>, &bool))| PositionRow {
+                prompt,
+                length,
+                policy: name.to_string(),
+                position,
+                step,
+                end,
+            };
+            positions.extend(outcome.step_map.iter().zip(&ends).enumerate().map(row));
+        }
+        Ok((runs, positions))
+    }
+
+    /// What is said of a filled canvas, by whether its tokens are `ends`.
+    fn run(prompt: usize, name: &str, ends: &[bool], outcome: &Outcome) -> RunRow {
         let end = ends.iter().position(|&end| end);
-        let run = RunRow {
-            prompt: self.unit,
-            length,
+        RunRow {
+            prompt,
+            length: ends.len(),
             policy: name.to_string(),
-            answer_length: end.unwrap_or(length),
+            answer_length: end.unwrap_or(ends.len()),
             ended: end.is_some(),
             wasted_positions: outcome.wasted_positions,
             nfe: outcome.nfe,
             wasted_nfe: outcome.wasted_nfe,
-        };
-        let row = |(position, (step, end)): (usize, (&Option<usize>, bool))| PositionRow {
-            prompt: self.unit,
-            length,
-            policy: name.to_string(),
-            position,
-            step: *step,
-            end,
-        };
-        let positions = outcome.step_map.iter().zip(ends).enumerate().map(row);
-        Ok((run, positions.collect()))
+        }
     }
 }

@@ -267,8 +267,7 @@ impl Runs {
         let speech = Speech::new(model, &[]);
         let (family, steps) = (Family::Masked, Some(self.nfe));
         let task = Task { family, name, steps, sampler: Sampler::Unmasking(sampler) };
-        let filled = prompts.iter().zip(blank.iter().zip(&outcomes));
-        filled.map(|(&p, filled)| self.answers.row(stage, &task, p, filled, &speech)).collect()
+        self.answers.rows(stage, &task, prompts, (&blank, &outcomes), &speech)
     }
 }
 
