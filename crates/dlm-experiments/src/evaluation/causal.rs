@@ -43,6 +43,9 @@ pub(crate) fn by_tokens(
     model: &mut (impl MaskPredictor + ?Sized),
     texts: &[(&[TokenId], Range<usize>)],
 ) -> Result<Vec<Vec<(f64, bool)>>, ModelError> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
     type Asked = (Vec<usize>, Vec<Option<TokenId>>);
     let asked = |(tokens, answer): &(&[TokenId], Range<usize>)| -> Asked {
         (answer.clone().collect(), tokens[answer.clone()].iter().copied().map(Some).collect())

@@ -276,9 +276,9 @@ fn finding(estimates: &Estimates) -> String {
         said.push(format!(
             "Under masks at t = 0.5, what is recovered varies over the positions of a text by {} \
              of its mean, {} beyond an even loss. Much of that is by construction, a visible token \
-             being recovered whole: what hidden tokens alone miss varies by {} of its mean. From a hidden \
-             token with a visible neighbour to one far from everything visible, nats missing change \
-             by {}.",
+             being recovered whole: what hidden tokens alone miss varies by {} of its mean. From a \
+             hidden token with a visible neighbour to one far from everything visible, nats \
+             missing change by {}.",
             show("masked_spread"),
             show("masked_spread_excess"),
             show("masked_hidden_spread"),
@@ -304,8 +304,8 @@ fn finding(estimates: &Estimates) -> String {
         ));
     }
     said.push(format!(
-        "On the chain, where the network makes no error, distance changes nats missing by {} and the spread at \
-         t = 0.5 is {}.",
+        "On the chain, where the network makes no error, distance changes nats missing by {} and \
+         the spread at t = 0.5 is {}.",
         show("oracle_distance_change"),
         show("oracle_spread"),
     ));

@@ -308,8 +308,7 @@ fn finding(estimates: &Estimates, has_texts: bool) -> String {
     let show = |name: &str| with_interval(estimates, name);
     let mut text = format!(
         "With a perfect network, {} of the words have an impossible transition at one token a step \
-         and {} at eight; the distance of transitions from the chain \
-         changes by {} nats.",
+         and {} at eight; the distance of transitions from the chain changes by {} nats.",
         show("oracle_error_1"),
         show("oracle_error_8"),
         show("oracle_kl_rise"),
