@@ -21,9 +21,9 @@ const SIGNIFICANT: f64 = 1.959_963_984_540_054;
 /// correction can only make a trend harder to find. A trend that is no straight line leaves a
 /// slow curve behind, which counts as correlation, so that even a clear one may not be found:
 /// [`hamed_rao_decaying`] is for series that fall fast at first. Where there is none, taking
-/// the line out takes some correlation along: among 128 values with ρ₁ = 0.6 a test at 5 % still errs in 18 % of the cases, where the plain
-/// one does in 33 %. The result is that of [`mann_kendall`](fn@mann_kendall) with `variance`, `z` and `p`
-/// corrected.
+/// the line out takes some correlation along: among 128 values with ρ₁ = 0.6 a test at 5 % still
+/// errs in 18 % of the cases, where the plain one does in 33 %. The result is that of
+/// [`mann_kendall`](fn@mann_kendall) with `variance`, `z` and `p` corrected.
 ///
 /// # Errors
 ///
